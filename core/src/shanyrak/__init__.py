@@ -1,0 +1,3 @@
+"""Shanyrak runs a shared AI supercomputer: the ring that holds every pole."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,87 @@
+"""The one import for plugin authors: the hook marker, the records, the protocols and the API version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from shanyrak.errors import (
+    EngineProblem,
+    PluginProblem,
+    Problem,
+    RefusedProblem,
+    UnfitProblem,
+    UsageProblem,
+)
+from shanyrak.hookspecs import hookimpl, hookspec
+from shanyrak.records import (
+    API_VERSION,
+    Command,
+    EngineContext,
+    Launch,
+    Launched,
+    Meter,
+    Node,
+    Plugin,
+    Policy,
+    Refusal,
+    Request,
+    Seen,
+    Service,
+    Store,
+    Unit,
+)
+from shanyrak.records import Engine as EngineRecord
+
+__all__ = [
+    "API_VERSION", "Command", "Engine", "EngineContext", "EngineProblem", "EngineRecord", "Launch", "Launched",
+    "Meter", "Node", "Plugin", "PluginProblem", "Policy", "Problem", "Refusal", "RefusedProblem", "Request", "Seen",
+    "Service", "Store", "Unit", "UnfitProblem", "UsageProblem", "hookimpl", "hookspec",
+]  # fmt: skip
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What the controller asks of an engine. The token is an attempt's only identity.
+
+    An engine never decides what runs; it may raise `EngineProblem` when it cannot be reached, and then nothing
+    is concluded about any attempt.
+    """
+
+    def nodes(self) -> Sequence[Node]:
+        """The nodes this engine has now. The core uses the lesser of this and what is declared."""
+        ...
+
+    def launch(self, launches: Sequence[Launch]) -> Sequence[Launched]:
+        """Start each attempt, or find it if its token is known: idempotent by token, one answer for each.
+
+        What was started outlives the caller. Returns when each either runs under its token or was refused.
+        """
+        ...
+
+    def observe(self, tokens: Sequence[str]) -> Sequence[Seen]:
+        """What is known of each token, in one bulk call, in the order asked."""
+        ...
+
+    def stop(self, tokens: Sequence[str]) -> None:
+        """Ask for the end of each attempt with all its processes; `observe` tells when it is done. Idempotent.
+
+        A token that was never launched is fenced: a later `launch` of it is refused.
+        """
+        ...
+
+    def forget(self, tokens: Sequence[str]) -> None:
+        """These results are recorded: what is kept only for `observe` may go. Logs stay."""
+        ...
+
+    def logs(self, token: str, stream: str, offset: int, limit: int) -> bytes:
+        """At most `limit` bytes of `stdout` or `stderr` from `offset` (negative: from the end)."""
+        ...
+
+    def wait(self, timeout_s: float) -> None:
+        """Return after `timeout_s`, or sooner when something may have ended."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what this process holds. Attempts go on running."""
+        ...
