@@ -19,7 +19,8 @@ class Problem(Exception):
     def __init__(self, what: str, why: str = "", fix: str = "") -> None:
         self.what, self.why, self.fix = what, why, fix
         line = f"{what}: {why}" if why else what
-        super().__init__(f"{line}. {fix[:1].upper()}{fix[1:]}." if fix else f"{line}.")
+        end = "" if fix.endswith("?") else "."
+        super().__init__(f"{line}. {fix[:1].upper()}{fix[1:]}{end}" if fix else f"{line}.")
 
 
 class UsageProblem(Problem):

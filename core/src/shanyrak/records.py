@@ -139,12 +139,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class EngineContext:
-    """What an engine is made with. `folder` is the engine's own, private and kept between runs."""
+    """What an engine is made with: one engine object serves one pool.
+
+    `folder` is the engine's own, private and kept between runs; `unit` is what one unit of the pool is (`gpu` or
+    `cpu`); `nodes` are the pool's nodes as declared (empty: the engine says what is there).
+    """
 
     pool: str
     folder: str
     settings: Any
     nodes: tuple[Node, ...] = ()
+    unit: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True)

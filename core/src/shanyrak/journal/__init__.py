@@ -1,0 +1,1 @@
+"""Events and tables in one transaction; accounts; the store. Never imports the policy."""

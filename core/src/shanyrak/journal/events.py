@@ -1,0 +1,46 @@
+"""Events: canonical JSON of integers and strings, each hashed with the hash of the one before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+GENESIS = "0" * 64
+"""What the first event is chained to."""
+
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
+
+class Event(NamedTuple):
+    """One line of the journal. `time` is ledger ms; `payload` is canonical JSON text."""
+
+    seq: int
+    time: int
+    actor: str
+    type: str
+    subject: str
+    payload: str
+    hash: str
+
+    def data(self) -> dict[str, Any]:
+        """The payload as Python values."""
+        loaded: dict[str, Any] = json.loads(self.payload)
+        return loaded
+
+    def public(self) -> dict[str, Any]:
+        """The event as observers and `shanyrak events --json` see it."""
+        return self._asdict() | {"payload": self.data()}
+
+
+def canonical(payload: Mapping[str, Any]) -> str:
+    """Sorted keys, no blanks, no floats that JSON lacks."""
+    return _encode(payload)
+
+
+def chain(before: str, seq: int, time: int, actor: str, type_: str, subject: str, payload: str) -> str:
+    """sha256 over the hash before and the event's fields, as hex. Fields are length-prefixed, so none can leak
+    into another."""
+    body = f"{before}|{seq}|{time}|{len(actor)}:{actor}|{len(type_)}:{type_}|{len(subject)}:{subject}|{payload}"
+    return hashlib.sha256(body.encode()).hexdigest()

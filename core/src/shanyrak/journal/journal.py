@@ -1,0 +1,98 @@
+"""The journal: the one writer of events and tables, in one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from shanyrak.errors import UnfitProblem
+from shanyrak.journal import fold
+from shanyrak.journal.clock import Clock
+from shanyrak.journal.events import GENESIS, Event, canonical, chain
+from shanyrak.journal.schema import FOLDED, MIGRATIONS, schema_version
+from shanyrak.journal.store import Rows, Store
+
+_INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
+class Writer:
+    """An open write transaction. It has one time (`now`, ledger ms); order within it is seq."""
+
+    def __init__(self, rows: Rows, clock: Clock, actor: str) -> None:
+        last = rows.one("SELECT seq, time, hash FROM event ORDER BY seq DESC LIMIT 1") or (0, 0, GENESIS)
+        self.rows, self.actor = rows, actor
+        self.seq, self._hash = int(last[0]), str(last[2])
+        self.now = clock.now(int(last[1]))
+
+    def append(self, type_: str, subject: str | int, data: Mapping[str, Any], actor: str = "") -> int:
+        """Write one event and what it changes; gives its seq."""
+        seq, by, about, payload = self.seq + 1, actor or self.actor, str(subject), canonical(data)
+        digest = chain(self._hash, seq, self.now, by, type_, about, payload)
+        self.rows.run(_INSERT, (seq, self.now, by, type_, about, payload, digest))
+        fold.apply(self.rows, seq, self.now, by, type_, data)
+        self.seq, self._hash = seq, digest
+        return seq
+
+
+class Journal:
+    """The journal of one site over a store."""
+
+    def __init__(self, store: Store, clock: Clock | None = None) -> None:
+        self.store, self.clock = store, clock or Clock()
+        if schema_version(store) != len(MIGRATIONS):
+            raise UnfitProblem(f"the journal {store.url}", "its schema is of another version",
+                               "run `shanyrak doctor`")  # fmt: skip
+
+    @contextmanager
+    def write(self, actor: str) -> Iterator[Writer]:
+        """One transaction by `actor`: all of it becomes durable at the end of the block, or none."""
+        with self.store.write() as rows:
+            yield Writer(rows, self.clock, actor)
+
+    @contextmanager
+    def read(self) -> Iterator[Rows]:
+        """One consistent snapshot."""
+        with self.store.read() as rows:
+            yield rows
+
+    def now(self) -> int:
+        """Ledger time."""
+        with self.read() as rows:
+            last = rows.one("SELECT time FROM event ORDER BY seq DESC LIMIT 1")
+        return self.clock.now(int(last[0]) if last else 0)
+
+
+def events(rows: Rows, after: int = 0, limit: int = -1) -> list[Event]:
+    """Events with seq above `after`, in order."""
+    return [Event(*row) for row in rows.all("SELECT * FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))]
+
+
+def chain_faults(rows: Rows) -> list[str]:
+    """Where the hash chain does not hold: the first event that is missing or was altered, by its seq."""
+    before, expected = GENESIS, 1
+    for event in events(rows):
+        if event.seq != expected:
+            return [f"event {expected} is missing (the next one is {event.seq})"]
+        digest = chain(before, event.seq, event.time, event.actor, event.type, event.subject, event.payload)
+        if digest != event.hash:
+            return [f"event {event.seq} ({event.type}) was altered or torn: its hash does not follow from event "
+                    f"{event.seq - 1}"]  # fmt: skip
+        before, expected = event.hash, expected + 1
+    return []
+
+
+def fold_faults(rows: Rows, scratch: Store) -> list[str]:
+    """Tables that differ from what the events alone give. `scratch` is an empty, migrated store."""
+    with scratch.write() as fresh:
+        for event in events(rows):
+            fold.apply(fresh, event.seq, event.time, event.actor, event.type, json.loads(event.payload))
+        found = []
+        for table in FOLDED:
+            query = f'SELECT * FROM "{table}"'
+            live, again = sorted(rows.all(query), key=repr), sorted(fresh.all(query), key=repr)
+            if live != again:
+                first = next((pair for pair in zip(live, again, strict=False) if pair[0] != pair[1]), (live[-1:], again[-1:]))
+                found.append(f"table {table} differs from the fold of the events: {first[0]} against {first[1]}")
+        return found

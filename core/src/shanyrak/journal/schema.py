@@ -1,0 +1,100 @@
+"""The tables, as numbered additive migrations. Everything but `event`, `meta` and `pulse` is a fold of the events."""
+
+from __future__ import annotations
+
+from shanyrak.errors import UnfitProblem
+from shanyrak.journal.store import Rows, Store
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE event (seq INTEGER PRIMARY KEY, time BIGINT NOT NULL, actor TEXT NOT NULL, type TEXT NOT NULL,"
+        " subject TEXT NOT NULL, payload TEXT NOT NULL, hash TEXT NOT NULL)",
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+        # The controller's heartbeat and the observers' cursors: not facts about the site, so not folded.
+        "CREATE TABLE pulse (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
+        "CREATE TABLE lease (id INTEGER PRIMARY KEY, epoch BIGINT NOT NULL, host TEXT NOT NULL, boot TEXT NOT NULL,"
+        " pid BIGINT NOT NULL, started TEXT NOT NULL, held INTEGER NOT NULL)",
+        "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+        "CREATE TABLE pool (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, engine TEXT NOT NULL, unit TEXT NOT NULL,"
+        " nodes BIGINT NOT NULL, units BIGINT NOT NULL, cpus BIGINT NOT NULL, memory BIGINT NOT NULL,"
+        " present INTEGER NOT NULL)",
+        "CREATE TABLE node (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, pool INTEGER NOT NULL,"
+        " units BIGINT NOT NULL, reported BIGINT NOT NULL, present INTEGER NOT NULL, up INTEGER NOT NULL,"
+        " drained INTEGER NOT NULL, reason TEXT NOT NULL)",
+        "CREATE TABLE account (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, parent BIGINT NOT NULL,"
+        " weight BIGINT NOT NULL, floor BIGINT NOT NULL, cap BIGINT NOT NULL)",
+        "CREATE TABLE project (id TEXT PRIMARY KEY, sector TEXT NOT NULL, org TEXT NOT NULL, account INTEGER NOT NULL,"
+        " paused INTEGER NOT NULL, created BIGINT NOT NULL)",
+        "CREATE TABLE credit (id INTEGER PRIMARY KEY, project TEXT NOT NULL, unit TEXT NOT NULL, programme TEXT NOT NULL,"
+        " start BIGINT NOT NULL, until BIGINT NOT NULL, state TEXT NOT NULL)",
+        "CREATE INDEX credit_project ON credit (project)",
+        # `pot` is pool, left, held or used; a pool's number is 0, a grant's its id.
+        "CREATE TABLE entry (seq BIGINT NOT NULL, line INTEGER NOT NULL, source TEXT NOT NULL, target TEXT NOT NULL,"
+        " credit BIGINT NOT NULL, unit TEXT NOT NULL, amount BIGINT NOT NULL, PRIMARY KEY (seq, line))",
+        "CREATE TABLE balance (pot TEXT NOT NULL, credit BIGINT NOT NULL, unit TEXT NOT NULL, amount BIGINT NOT NULL,"
+        " PRIMARY KEY (credit, pot, unit))",
+        "CREATE TABLE charge (token TEXT NOT NULL, part INTEGER NOT NULL, units BIGINT NOT NULL, started BIGINT NOT NULL,"
+        " ended BIGINT NOT NULL, ms BIGINT NOT NULL, amount BIGINT NOT NULL, rate TEXT NOT NULL,"
+        " PRIMARY KEY (token, part))",
+        "CREATE TABLE workload (id INTEGER PRIMARY KEY, project TEXT NOT NULL, account INTEGER NOT NULL, key TEXT,"
+        " actor TEXT NOT NULL, spec TEXT NOT NULL, title TEXT NOT NULL, pool INTEGER NOT NULL, width BIGINT NOT NULL,"
+        " units BIGINT NOT NULL, tasks BIGINT NOT NULL, at_once BIGINT NOT NULL, walltime BIGINT NOT NULL,"
+        " term BIGINT NOT NULL, tries INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, words TEXT NOT NULL,"
+        " held INTEGER NOT NULL, waits INTEGER NOT NULL, backoff BIGINT NOT NULL, next BIGINT NOT NULL,"
+        " again TEXT NOT NULL, live BIGINT NOT NULL, done BIGINT NOT NULL, failed BIGINT NOT NULL, lost BIGINT NOT NULL,"
+        " dropped BIGINT NOT NULL,"
+        " stopping TEXT NOT NULL, submitted BIGINT NOT NULL, queued BIGINT NOT NULL, started BIGINT NOT NULL,"
+        " ended BIGINT NOT NULL, exit_code BIGINT, spell BIGINT NOT NULL, promised BIGINT NOT NULL)",
+        "CREATE UNIQUE INDEX workload_key ON workload (project, key) WHERE key IS NOT NULL",
+        "CREATE INDEX workload_open ON workload (id) WHERE ended = 0",
+        "CREATE TABLE dependency (after BIGINT NOT NULL, workload BIGINT NOT NULL, PRIMARY KEY (after, workload))",
+        "CREATE TABLE attempt (id INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, workload BIGINT NOT NULL,"
+        " task BIGINT NOT NULL, try INTEGER NOT NULL, nodes TEXT NOT NULL, bundle TEXT NOT NULL, intent BIGINT NOT NULL,"
+        " walltime BIGINT NOT NULL, launched BIGINT NOT NULL, started BIGINT NOT NULL, ended BIGINT NOT NULL,"
+        " ran BIGINT NOT NULL, handle TEXT NOT NULL, unknown_since BIGINT NOT NULL, exit_code BIGINT,"
+        " signal INTEGER NOT NULL, cause TEXT NOT NULL, words TEXT NOT NULL, isolation TEXT NOT NULL,"
+        " stop TEXT NOT NULL, open INTEGER NOT NULL)",
+        "CREATE INDEX attempt_open ON attempt (id) WHERE open = 1",
+        "CREATE INDEX attempt_workload ON attempt (workload, task)",
+        "CREATE TABLE hold (token TEXT NOT NULL, line INTEGER NOT NULL, credit BIGINT NOT NULL, amount BIGINT NOT NULL,"
+        " PRIMARY KEY (token, line))",
+        "CREATE TABLE promise (workload BIGINT NOT NULL, spell BIGINT NOT NULL, given BIGINT NOT NULL, at BIGINT NOT NULL,"
+        " first BIGINT NOT NULL, state TEXT NOT NULL, cause TEXT NOT NULL, ended BIGINT NOT NULL,"
+        " PRIMARY KEY (workload, spell))",
+        'CREATE TABLE "window" (id INTEGER PRIMARY KEY, nodes TEXT NOT NULL, start BIGINT NOT NULL, until BIGINT NOT NULL,'
+        " reason TEXT NOT NULL, present INTEGER NOT NULL)",
+    ),
+)
+
+FOLDED = ("lease", "setting", "pool", "node", "account", "project", "credit", "entry", "balance", "charge", "workload",
+          "dependency", "attempt", "hold", "promise", "window")  # fmt: skip
+"""The tables that `fold(events)` gives again."""
+
+
+def migrate(store: Store) -> None:
+    """Bring the store to the newest schema, each migration in its own transaction; a newer one is refused."""
+    version = schema_version(store)
+    if version > len(MIGRATIONS):
+        raise UnfitProblem(f"the journal {store.url}", f"its schema {version} is newer than this program's "
+                           f"{len(MIGRATIONS)}", "upgrade shanyrak")  # fmt: skip
+    while version < len(MIGRATIONS):
+        with store.write() as rows:
+            if _version(rows) == version:  # another process may have been faster
+                for statement in MIGRATIONS[version]:
+                    rows.run(statement)
+                rows.run("INSERT INTO meta VALUES ('schema', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                         (str(version + 1),))  # fmt: skip
+        version = schema_version(store)
+
+
+def schema_version(store: Store) -> int:
+    """How many migrations the store has seen; 0 for an empty one."""
+    with store.read() as rows:
+        return _version(rows)
+
+
+def _version(rows: Rows) -> int:
+    if rows.one("SELECT 1 FROM sqlite_master WHERE name = 'meta'") is None:
+        return 0
+    found = rows.one("SELECT value FROM meta WHERE name = 'schema'")
+    return int(found[0]) if found else 0

@@ -1,0 +1,63 @@
+"""What the journal asks of a store: a dozen methods over portable SQL with `?` for parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+Row = tuple[Any, ...]
+Value = int | str | None
+
+
+class Rows(Protocol):
+    """Reading and writing inside one transaction. Statements are standard SQL (with `ON CONFLICT`)."""
+
+    def all(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
+        """Every row of a query."""
+        ...
+
+    def one(self, sql: str, params: Sequence[Value] = ()) -> Row | None:
+        """The first row of a query, or None."""
+        ...
+
+    def run(self, sql: str, params: Sequence[Value] = ()) -> int:
+        """Execute; gives the number of rows changed."""
+        ...
+
+    def many(self, sql: str, params: Iterable[Sequence[Value]]) -> None:
+        """Execute once for each set of parameters."""
+        ...
+
+
+class Store(Protocol):
+    """A place for the journal. Every failure that a person can act on is raised as a `Problem`."""
+
+    url: str
+
+    def write(self) -> AbstractContextManager[Rows]:
+        """One exclusive, durable transaction: committed when the block ends, rolled back when it raises.
+
+        Two writers never overlap, also between processes. Raises `Busy` when another writer keeps the lock.
+        """
+        ...
+
+    def read(self) -> AbstractContextManager[Rows]:
+        """One consistent snapshot."""
+        ...
+
+    def version(self) -> int:
+        """A number that changes when another process has committed. Cheap."""
+        ...
+
+    def damage(self) -> list[str]:
+        """What is physically wrong with it, in words; empty when sound."""
+        ...
+
+    def backup(self, target: str) -> None:
+        """A consistent copy, while others write, that appears under its name only when whole."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        ...

@@ -1,0 +1,1 @@
+"""The nouns: facility, project, grant, workload, usage, decision."""

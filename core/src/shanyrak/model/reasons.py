@@ -1,0 +1,31 @@
+"""Reason codes: why a workload is where it is. Each state always carries one, with words."""
+
+from __future__ import annotations
+
+# While it waits (the policy's tests add theirs: see shanyrak.policy.reasons).
+WAITING = "waiting"
+AFTER = "after"
+HOLD = "hold"
+PAUSED = "paused"
+BACKOFF = "backoff"
+
+# While it lives.
+LAUNCHING = "launching"
+RUNNING = "running"
+STOP = "stop"
+
+# How it ended.
+OK = "ok"
+EXIT = "exit"
+SIGNAL = "signal"
+MEMORY = "memory"
+WALLTIME = "walltime"
+LAUNCH = "launch"
+TRIES = "tries"
+UNFENCED = "unfenced"
+STOPPED = "stopped"
+AFTER_FAILED = "after-failed"
+TERM = "term"
+
+# Causes that are the infrastructure's, not the user's: retried up to the stated number.
+INFRASTRUCTURE = frozenset({"node", "absent"})
