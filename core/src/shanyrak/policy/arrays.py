@@ -1,0 +1,28 @@
+"""The array type of this room, its two large numbers, and the ragged (CSR) form of lists of lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+"""A one-dimensional int64 array, unless said otherwise."""
+
+FAR = 1 << 60
+"""A time that never comes: the end of an open window, the start of what cannot start."""
+
+MANY = 1 << 40
+"""More units, tasks or unit-seconds than any machine has: no cap, no `%N`. Sums of a few stay in int64."""
+
+
+def ints(values: Iterable[int] = ()) -> Ints:
+    return np.fromiter(values, np.int64)
+
+
+def ragged(rows: Sequence[Sequence[int]]) -> tuple[Ints, Ints]:
+    """`ptr` (rows + 1) and the flat values: row i is `flat[ptr[i]:ptr[i + 1]]`."""
+    ptr = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum([len(row) for row in rows], out=ptr[1:])
+    return ptr, ints(value for row in rows for value in row)
