@@ -1,0 +1,356 @@
+"""The plugin manager: a typed face over pluggy, and the only code that touches `pm.hook`.
+
+Every plugin is called by itself, so that the failure of one is never the failure of another. The set of
+registered plugins is rebuilt whenever a verdict changes: a plugin has all its hooks registered or none.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
+
+import pluggy
+
+from shanyrak import hookspecs
+from shanyrak.errors import PluginProblem, UnfitProblem, UsageProblem
+from shanyrak.plugins import calls
+from shanyrak.plugins.discovery import Found, find
+from shanyrak.plugins.guard import Broken
+from shanyrak.plugins.judge import judge
+from shanyrak.plugins.names import did_you_mean
+from shanyrak.plugins.record_check import command_fault, key_of
+from shanyrak.plugins.settle import idle_hooks, settle
+from shanyrak.plugins.states import ACTIVE, DISABLED, FAILED, INCOMPATIBLE, Judged, PluginState, describe
+from shanyrak.plugins.switches import Switches
+from shanyrak.records import (
+    Command,
+    Engine,
+    Meter,
+    Policy,
+    Refusal,
+    Request,
+    Service,
+    Store,
+    Unit,
+)
+
+R = TypeVar("R")
+
+COLLECTED: dict[str, type] = {
+    "shanyrak_commands": Command,
+    "shanyrak_engines": Engine,
+    "shanyrak_policies": Policy,
+    "shanyrak_stores": Store,
+    "shanyrak_units": Unit,
+    "shanyrak_meters": Meter,
+    "shanyrak_services": Service,
+}
+"""The hooks of the core whose answers are records."""
+
+TAKEN: dict[str, frozenset[str]] = {"shanyrak_stores": frozenset({"sqlite"})}
+"""Names of records that the core itself has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer(Generic[R]):
+    """A record and the plugin that offers it."""
+
+    plugin: str
+    record: R
+
+
+def warn_on_stderr(line: str) -> None:
+    """One line for a person, beside the answer of the command."""
+    sys.stderr.write(f"shanyrak: {line}\n")
+
+
+class PluginManager:
+    """Finds, judges and calls plugins. Nothing is imported before the first question that needs it."""
+
+    def __init__(
+        self,
+        switches: Switches | None = None,
+        *,
+        finder: Callable[[], list[Found]] = find,
+        warn: Callable[[str], None] = warn_on_stderr,
+    ) -> None:
+        self.switches = switches or Switches()
+        self._finder, self._warn = finder, warn
+        self._plugins: dict[str, Judged] | None = None
+        self._pm = pluggy.PluginManager("shanyrak")
+        self._answers: dict[str, list[Offer[Any]]] = {}
+        self._missed: dict[str, int] = {}
+
+    # ---- what there is -------------------------------------------------------------------------------------
+
+    def states(self) -> list[PluginState]:
+        """Every installed plugin by name, after its records were asked for: nothing broken hides."""
+        self.collect_all()
+        known = self._load()
+        for plugin in known.values():
+            if plugin.state == ACTIVE:
+                idle = [f"`{hook}` waits for its opener" for hook in idle_hooks(plugin, known.values())]
+                plugin.notes = [note for note in plugin.notes if not note.endswith("its opener")] + idle
+        return [describe(plugin) for plugin in known.values()]
+
+    def state(self, name: str) -> PluginState:
+        """One plugin, or UsageProblem."""
+        for state in self.states():
+            if state.name == name:
+                return state
+        raise UsageProblem(
+            f"no plugin `{name}` is installed",
+            did_you_mean(name, self._load()),
+            "see `shanyrak plugin list`",
+        )
+
+    def require(self) -> None:
+        """UnfitProblem if a plugin that commons.toml requires is not active."""
+        if not self.switches.required:
+            return
+        states = {state.name: state for state in self.states()}
+        for name in self.switches.required:
+            state = states.get(name)
+            if state is None:
+                raise UnfitProblem(
+                    f"the required plugin {name} is not installed",
+                    did_you_mean(name, states),
+                    f"install it (`shanyrak-{name}` by its usual name), or take it out of `required`",
+                )
+            if state.state != ACTIVE:
+                raise UnfitProblem(
+                    f"the required plugin {name} is {state.state}",
+                    state.reason,
+                    f"repair it (`shanyrak plugin check {name}`), or take it out of `[plugins] required`",
+                )
+
+    # ---- collect: one that fails is failed as a whole ------------------------------------------------------
+
+    def commands(self) -> dict[str, Offer[Command]]:
+        return self._offers("shanyrak_commands")
+
+    def engines(self) -> dict[str, Offer[Engine]]:
+        return self._offers("shanyrak_engines")
+
+    def policies(self) -> dict[str, Offer[Policy]]:
+        return self._offers("shanyrak_policies")
+
+    def stores(self) -> dict[str, Offer[Store]]:
+        """By URL scheme."""
+        return self._offers("shanyrak_stores")
+
+    def units(self) -> dict[str, Offer[Unit]]:
+        return self._offers("shanyrak_units")
+
+    def meters(self) -> dict[str, Offer[Meter]]:
+        return self._offers("shanyrak_meters")
+
+    def services(self) -> dict[str, Offer[Service]]:
+        return self._offers("shanyrak_services")
+
+    def engine(self, name: str) -> Offer[Engine]:
+        """The engine of that name, or PluginProblem that says which plugin should have offered it."""
+        return self._one("engine", name, self.engines())
+
+    def policy(self, name: str) -> Offer[Policy]:
+        """The policy of that name, or PluginProblem."""
+        return self._one("policy", name, self.policies())
+
+    def store(self, scheme: str) -> Offer[Store]:
+        """The store for that URL scheme, or PluginProblem."""
+        return self._one("store", scheme, self.stores())
+
+    def collect(self, hook: str, kind: type[R], **arguments: Any) -> list[Offer[R]]:
+        """The records of every plugin for a hook of the core or one that a plugin opened, by plugin.
+
+        Without arguments each plugin is asked once in the life of this manager. Records with a `name` (or
+        `scheme`) are unique among plugins: the later plugin, by name, is failed.
+        """
+        if not arguments and hook in self._answers:
+            return self._still_active(self._answers[hook])
+        offers: list[Offer[R]] = []
+        taken = dict.fromkeys(TAKEN.get(hook, ()), "the core")
+        for plugin, function in self._implementations(hook, arguments):
+            if not self._is_active(plugin):
+                continue
+            try:
+                records = calls.collect(hook, function, kind)
+                self._check_names(plugin, hook, records, taken)
+            except Broken as broken:
+                self._fail(plugin, FAILED, str(broken))
+                continue
+            offers += [Offer(plugin, record) for record in records]
+        if not arguments:
+            self._answers[hook] = offers
+        return self._still_active(offers)
+
+    def collect_all(self) -> None:
+        """Ask every core hook that gives records, so that a plugin which breaks there is known to."""
+        for hook, kind in COLLECTED.items():
+            self.collect(hook, kind)
+
+    # ---- decide: one that fails refuses --------------------------------------------------------------------
+
+    def decide_admission(self, request: Request) -> list[Refusal]:
+        """All refusals of a request by plugins; empty: none refuses. Never raises for a plugin's fault."""
+        return self.decide("shanyrak_decide_admission", request=request)
+
+    def decide(self, hook: str, **arguments: Any) -> list[Refusal]:
+        """Ask all; a plugin that raises or answers wrongly refuses under the rule `plugin.NAME`."""
+        answers = [
+            calls.decide(hook, function, plugin)
+            for plugin, function in self._implementations(hook, arguments)
+        ]
+        return [answer for answer in answers if answer is not None]
+
+    # ---- observe: one that fails is counted ----------------------------------------------------------------
+
+    def on_event(self, event: Mapping[str, Any]) -> None:
+        """Show a journal event to every plugin. Never raises for a plugin's fault."""
+        self.observe("shanyrak_on_event", event=MappingProxyType(dict(event)))
+
+    def observe(self, hook: str, **arguments: Any) -> None:
+        """Tell all; failures are counted, and logged the 1st, 2nd, 4th, 8th ... time for each plugin."""
+        for plugin, function in self._implementations(hook, arguments):
+            wrong = calls.observe(function)
+            if wrong:
+                count = self._missed[plugin] = self._missed.get(plugin, 0) + 1
+                if count & (count - 1) == 0:
+                    _log().warning("plugin %s: `%s` failed, %d times so far: %s", plugin, hook, count, wrong)
+
+    def missed(self) -> dict[str, int]:
+        """How often each plugin failed to observe something, in the life of this manager."""
+        return dict(self._missed)
+
+    # ---- settings ------------------------------------------------------------------------------------------
+
+    def settings(self, name: str) -> Any:
+        """The settings of an active plugin from its table `[plugins.NAME]`, validated; None: it has none."""
+        from shanyrak.plugins.settings import settings_for
+
+        plugin = self._load().get(name)
+        if plugin is None or plugin.record is None:
+            raise PluginProblem(
+                f"plugin {name}", "it is not installed or did not load", "see `shanyrak plugin list`"
+            )
+        return settings_for(plugin.record, self.switches.tables.get(name, {}))
+
+    # ---- within --------------------------------------------------------------------------------------------
+
+    def _load(self) -> dict[str, Judged]:
+        if self._plugins is None:
+            found = self._finder()
+            self._plugins = {one.name: self._judge(one) for one in found}
+            self._assemble()
+            for plugin in self._plugins.values():
+                self._tell(plugin)
+        return self._plugins
+
+    def _judge(self, found: Found) -> Judged:
+        off = self.switches.off(found.name)
+        if not off:
+            return judge(found)
+        judged = Judged(found)
+        judged.refuse(DISABLED, off)
+        return judged
+
+    def _assemble(self) -> None:
+        """Register the active plugins anew, until each that is registered is so with all its hooks."""
+        assert self._plugins is not None
+        while True:
+            settle(self._plugins.values())
+            active = [plugin for plugin in self._plugins.values() if plugin.state == ACTIVE]
+            manager = pluggy.PluginManager("shanyrak")
+            manager.add_hookspecs(hookspecs)
+            for plugin in active:
+                if plugin.specs is not None:
+                    manager.add_hookspecs(plugin.specs)
+            if all(_register(manager, plugin) for plugin in active):
+                self._pm = manager
+                return
+
+    def _fail(self, name: str, state: str, reason: str) -> None:
+        known = self._load()
+        before = {plugin.name: plugin.state for plugin in known.values()}
+        known[name].refuse(state, reason)
+        self._assemble()
+        for plugin in known.values():
+            if plugin.state != before[plugin.name]:
+                self._tell(plugin)
+
+    def _tell(self, plugin: Judged) -> None:
+        if plugin.state in (FAILED, INCOMPATIBLE):
+            self._warn(f"plugin {plugin.name} is {plugin.state}: {plugin.reason}")
+
+    def _is_active(self, name: str) -> bool:
+        return self._load()[name].state == ACTIVE
+
+    def _still_active(self, offers: Iterable[Offer[R]]) -> list[Offer[R]]:
+        return [offer for offer in offers if self._is_active(offer.plugin)]
+
+    def _implementations(self, hook: str, arguments: dict[str, Any]) -> list[tuple[str, Callable[[], Any]]]:
+        """(plugin, bound call) of each active plugin that implements `hook`, by name."""
+        self._load()
+        caller = getattr(self._pm.hook, hook, None)
+        if caller is None:
+            return []
+        found = [
+            (one.plugin_name, partial(one.function, *[arguments[name] for name in one.argnames]))
+            for one in caller.get_hookimpls()
+        ]
+        return sorted(found, key=lambda pair: pair[0])
+
+    def _check_names(self, plugin: str, hook: str, records: list[Any], taken: dict[str, str]) -> None:
+        if hook == "shanyrak_commands":
+            wrong = command_fault(plugin, records)
+            if wrong:
+                raise Broken(wrong)
+        mine: dict[str, str] = {}
+        for record in records:
+            if not hasattr(record, "name") and not hasattr(record, "scheme"):
+                continue
+            key = key_of(record)
+            if key in taken or key in mine:
+                owner = taken.get(key, "itself, once more")
+                raise Broken(f"`{hook}` offers `{key}`, which is offered by {owner} already")
+            mine[key] = plugin
+        taken.update(mine)
+
+    def _offers(self, hook: str) -> dict[str, Offer[Any]]:
+        offers: list[Offer[Any]] = self.collect(hook, COLLECTED[hook])
+        return {key_of(offer.record): offer for offer in offers}
+
+    def _one(self, noun: str, name: str, offers: dict[str, Offer[R]]) -> Offer[R]:
+        if name in offers:
+            return offers[name]
+        broken = [p for p in self._load().values() if p.state != ACTIVE]
+        namesake = [p for p in broken if p.name == name]
+        about = namesake or [p for p in broken if p.state != DISABLED]
+        why = did_you_mean(name, offers) or (f"there are {', '.join(sorted(offers))}" if offers else "")
+        if about:
+            why = f"the plugin {about[0].name} is {about[0].state}: {about[0].reason}"
+        raise PluginProblem(
+            f"no active plugin offers the {noun} `{name}`",
+            why,
+            "see `shanyrak plugin list`, or install one that does",
+        )
+
+
+def _register(manager: pluggy.PluginManager, plugin: Judged) -> bool:
+    try:
+        manager.register(plugin.module, name=plugin.name)
+    except (pluggy.PluginValidationError, ValueError) as error:
+        words = " ".join(str(error).strip().splitlines()[-1].split())
+        plugin.refuse(FAILED, f"a hook does not fit its specification: {words}")
+        return False
+    return True
+
+
+def _log() -> Any:
+    from logging import getLogger
+
+    return getLogger("shanyrak.plugins")

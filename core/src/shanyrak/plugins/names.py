@@ -1,0 +1,59 @@
+"""Names that plugins, records and hooks may have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+GROUP = "shanyrak.plugins"
+"""The one entry-point group. The key is the plugin's name."""
+
+CORE_VERBS = frozenset(
+    [
+        "quickstart", "init", "up", "run", "ps", "why", "eta", "logs", "wait",
+        "stop", "hold", "release", "pause", "resume", "project", "grant", "account", "node",
+        "window", "policy", "plugin", "store", "events", "backup", "restore", "doctor", "verify",
+    ]
+)  # fmt: skip
+"""Verbs of the core. A plugin's name is its command's name, so no plugin may be named like one."""
+
+RESERVED = CORE_VERBS | {"disabled", "required", "help", "core", "shanyrak"}
+"""`disabled` and `required` are keys of the table `[plugins]`; the others would mislead."""
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+def is_name(text: object) -> bool:
+    """Lower-case letters and digits, in parts joined by `-`, a letter first; 64 characters at most."""
+    return isinstance(text, str) and len(text) <= 64 and _NAME.fullmatch(text) is not None
+
+
+def is_dotted(text: object) -> bool:
+    """`package.module:attribute`."""
+    return isinstance(text, str) and _DOTTED.fullmatch(text) is not None
+
+
+def is_module(text: object) -> bool:
+    """`package.module`."""
+    return isinstance(text, str) and _MODULE.fullmatch(text) is not None
+
+
+def hook_prefix(plugin: str) -> str:
+    """How the hooks that a plugin opens begin: `shanyrak_<plugin>_`."""
+    return f"shanyrak_{plugin.replace('-', '_')}_"
+
+
+def nearest(word: str, among: Iterable[str]) -> str:
+    """The name that was probably meant, or nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, list(among), n=1, cutoff=0.6 if len(word) > 3 else 0.5)
+    return close[0] if close else ""
+
+
+def did_you_mean(word: str, among: Iterable[str]) -> str:
+    """`did you mean X?` for the end of a message, or nothing."""
+    close = nearest(word, among)
+    return f"did you mean `{close}`?" if close else ""

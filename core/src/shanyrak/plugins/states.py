@@ -1,0 +1,86 @@
+"""What can be said of one plugin at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from shanyrak.plugins.discovery import Found
+from shanyrak.records import Plugin
+
+ACTIVE = "active"
+"""All its hooks are registered."""
+DISABLED = "disabled"
+"""Switched off by a person; not imported."""
+WAITING = "waiting"
+"""It implements a hook of a plugin that is not active."""
+INCOMPATIBLE = "incompatible"
+"""Written for another version of the API."""
+FAILED = "failed"
+"""Broken; none of its hooks is registered."""
+
+STATES = (ACTIVE, DISABLED, WAITING, INCOMPATIBLE, FAILED)
+
+
+@dataclass(slots=True)
+class Judged:
+    """One plugin on its way: what was found, what it declares, the verdict so far (`active` at first)."""
+
+    found: Found
+    state: str = ACTIVE
+    reason: str = ""
+    module: Any = None
+    record: Plugin | None = None
+    hooks: dict[str, bool] = field(default_factory=dict)
+    """The hooks it implements -> whether marked `optionalhook`."""
+    specs: Any = None
+    """The module with the hooks it opens."""
+    opens: tuple[str, ...] = ()
+    import_ms: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.found.name
+
+    def refuse(self, state: str, reason: str) -> None:
+        self.state, self.reason = state, reason
+
+
+@dataclass(frozen=True, slots=True)
+class PluginState:
+    """A plugin as `plugin list` and `plugin info` show it."""
+
+    name: str
+    version: str
+    state: str
+    reason: str
+    hooks: tuple[str, ...]
+    opens: tuple[str, ...]
+    summary: str
+    distribution: str
+    module: str
+    api: str
+    settings: str
+    import_ms: int
+    notes: tuple[str, ...]
+
+
+def describe(judged: Judged) -> PluginState:
+    """Read the rest (distribution, version) and freeze."""
+    record = judged.record
+    return PluginState(
+        name=judged.name,
+        version=judged.found.version,
+        state=judged.state,
+        reason=judged.reason,
+        hooks=tuple(sorted(judged.hooks)),
+        opens=judged.opens,
+        summary=record.summary if record else "",
+        distribution=judged.found.distribution,
+        module=str(judged.found.entries[0].value),
+        api=record.api if record else "",
+        settings=record.settings if record else "",
+        import_ms=round(judged.import_ms),
+        notes=tuple(judged.notes),
+    )
