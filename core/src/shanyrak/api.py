@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from shanyrak.errors import (
     EngineProblem,
@@ -34,9 +34,10 @@ from shanyrak.records import (
 from shanyrak.records import Engine as EngineRecord
 
 __all__ = [
-    "API_VERSION", "Command", "Engine", "EngineContext", "EngineProblem", "EngineRecord", "Launch", "Launched",
-    "Meter", "Node", "Plugin", "PluginProblem", "Policy", "Problem", "Refusal", "RefusedProblem", "Request", "Seen",
-    "Service", "Store", "Unit", "UnfitProblem", "UsageProblem", "hookimpl", "hookspec",
+    "API_VERSION", "FAR", "MANY", "Command", "Decide", "Engine", "EngineContext", "EngineProblem",
+    "EngineRecord", "Ints", "Launch", "Launched", "Meter", "Node", "Params", "Plan", "Plugin",
+    "PluginProblem", "Policy", "Problem", "Refusal", "RefusedProblem", "Request", "Seen", "Service", "Stages",
+    "Store", "Unit", "UnfitProblem", "UsageProblem", "View", "Why", "as_decide", "hookimpl", "hookspec",
 ]  # fmt: skip
 
 
@@ -85,3 +86,25 @@ class Engine(Protocol):
     def close(self) -> None:
         """Let go of what this process holds. Attempts go on running."""
         ...
+
+
+if TYPE_CHECKING:
+    from shanyrak.policy.arrays import FAR, MANY, Ints
+    from shanyrak.policy.plan import Plan
+    from shanyrak.policy.reasons import Why
+    from shanyrak.policy.stages import Decide, Params, Stages, as_decide
+    from shanyrak.policy.view import View
+
+_POLICY = {
+    "FAR": "arrays", "MANY": "arrays", "Ints": "arrays", "Plan": "plan", "Why": "reasons", "Decide": "stages",
+    "Params": "stages", "Stages": "stages", "as_decide": "stages", "View": "view",
+}  # fmt: skip
+"""The names of the policy contract and where they are: numpy is loaded when a policy asks for one."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _POLICY:
+        import importlib
+
+        return getattr(importlib.import_module(f"shanyrak.policy.{_POLICY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,14 +13,14 @@ from shanyrak.policy.view import View
 _NODES = ("pool", "units", "free", "open")
 _ACCOUNTS = ("parent", "weight", "floor", "cap", "use")
 _JOBS = (
-    "id", "account", "pool", "width", "units", "tasks", "room", "limit", "predicted", "submit", "class", "attained",
-    "tries", "promise", "block",
+    "id", "account", "pool", "width", "units", "tasks", "room", "limit", "predicted", "submit", "class",
+    "attained", "tries", "promise", "block",
 )  # fmt: skip
 _RUNS = ("id", "job", "units", "start", "end", "class", "guard", "safe", "account")
 
 
 class Mirror:
-    """Every method is one fact; each costs microseconds and raises ValueError when it contradicts what is held.
+    """Every method is one fact; each costs microseconds and raises ValueError when it contradicts the others.
 
     Indices of nodes, pools, accounts and units are dense and given by the caller. Said again, a fact changes
     nothing, but for `submit` (adds tasks) and `start`.
@@ -98,8 +98,8 @@ class Mirror:
     ) -> None:  # fmt: skip
         """Queue `tasks` tasks, or put them back: a job that is here gets them added, at its place.
 
-        `room` is how many may start now (`MANY` without `%N`); with `class_`, `block`, `tries` and `attained` it
-        replaces what is held.
+        `room` is how many may start now (`MANY` without `%N`); it replaces what is held, as do `class_`,
+        `block`, `tries` and `attained`.
         """
         if min(width, units, tasks, limit) < 1:
             raise ValueError(f"job {job}: width, units, tasks and limit must be at least 1")
@@ -113,9 +113,9 @@ class Mirror:
         held = self._jobs.get(row, "tasks")
         self._dead -= held == 0
         self._jobs.set(
-            row, account=account, pool=pool, width=width, units=units, tasks=held + tasks, room=min(room, MANY),
-            limit=limit, predicted=limit if predicted is None else predicted, submit=submit, tries=tries,
-            attained=attained, block=block, **{"class": class_},
+            row, account=account, pool=pool, width=width, units=units, tasks=held + tasks,
+            room=min(room, MANY), limit=limit, predicted=limit if predicted is None else predicted,
+            submit=submit, block=block, tries=tries, attained=attained, **{"class": class_},
         )  # fmt: skip
 
     def block(self, job: int, set_mask: int = 0, clear_mask: int = 0) -> None:
@@ -154,18 +154,8 @@ class Mirror:
         get = self._jobs.get
         if len(nodes) != get(row, "width"):
             raise ValueError(f"job {job} asks for {get(row, 'width')} nodes, not {len(nodes)}")
-        self.adopt(
-            run,
-            job,
-            get(row, "account"),
-            get(row, "units"),
-            nodes,
-            start,
-            end,
-            get(row, "class"),
-            guard,
-            safe,
-        )
+        account, units, class_ = get(row, "account"), get(row, "units"), get(row, "class")
+        self.adopt(run, job, account, units, nodes, start, end, class_, guard, safe)
         tasks, room = get(row, "tasks") - 1, get(row, "room")
         self._jobs.set(row, tasks=tasks, promise=0, room=room if room >= MANY else room - 1)
         self._dead += tasks == 0
@@ -182,8 +172,8 @@ class Mirror:
         row = self._runs.place(run)
         self._runs.insert(
             row,
-            {"id": run, "job": job, "units": units, "start": start, "end": end, "class": class_, "guard": guard,
-             "safe": safe, "account": account},
+            {"id": run, "job": job, "units": units, "start": start, "end": end, "class": class_,
+             "guard": guard, "safe": safe, "account": account},
         )  # fmt: skip
         self._run_nodes[run] = tuple(nodes)
         self._use(row, 1)

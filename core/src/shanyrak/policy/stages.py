@@ -15,13 +15,13 @@ Params = Mapping[str, int | str]
 """Settings a policy may read: at least `margin` (ms added to a promise) and `depth`."""
 
 Decide = Callable[[View, Params, Ints], tuple[Plan, Ints]]
-"""decide(view, params, carry) -> (plan, carry): the one contract. `carry` is empty at first and after a change
-of policy; what is returned comes back in the next round."""
+"""decide(view, params, carry) -> (plan, carry): the one contract. `carry` is empty at first and after a
+change of policy; what is returned comes back in the next round."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """Jobs with a promise come first, then by `keys` (lower first, the first key weighs most), then (submit, id)."""
+    """Jobs with a promise first, then by `keys` (lower first, the first weighs most), then (submit, id)."""
 
     keys: tuple[Ints, ...] = ()
     """int64 arrays, one value for each pending row of the view."""
