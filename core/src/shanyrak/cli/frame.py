@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from shanyrak.config.commons import Commons
     from shanyrak.plugins.manager import PluginManager
+    from shanyrak.plugins.switches import Switches
 
 
 class Frame:
@@ -45,9 +46,15 @@ class Frame:
     def plugins(self) -> PluginManager:
         """The plugins as this workspace and environment switch them. Made once for a call."""
         from shanyrak.plugins.manager import PluginManager
+
+        return PluginManager(self.switches)
+
+    @cached_property
+    def switches(self) -> Switches:
+        """What a person switched off or requires, here."""
         from shanyrak.plugins.switches import read_switches
 
-        return PluginManager(read_switches(self.folder, self.env))
+        return read_switches(self.folder, self.env)
 
 
 pass_frame = click.make_pass_decorator(Frame)

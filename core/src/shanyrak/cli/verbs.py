@@ -54,7 +54,7 @@ SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             _verb("backup", "Copy the journal while everything goes on."),
             _verb("restore", "Bring a workspace back from a backup."),
             _verb("store", "Show where the journal is kept; move it to another store."),
-            _verb("plugin", "List, inspect, check, enable and disable plugins."),
+            _verb("plugin", "List, inspect, check, enable and disable plugins.", "plugin_verbs"),
         ),
     ),
 )

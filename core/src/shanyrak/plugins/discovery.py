@@ -34,21 +34,22 @@ class Found:
         return ", ".join(_of(entry, "version") for entry in self.entries)
 
 
-def find() -> list[Found]:
-    """Everything installed under the group, by name."""
+def find(path: list[str] | None = None) -> list[Found]:
+    """Everything installed under the group, by name; on `path` in place of `sys.path`, if given."""
     names: dict[str, list[Any]] = {}
-    for entry in _entries():
+    for entry in _entries(path):
         names.setdefault(str(entry.name), []).append(entry)
     return [Found(name, tuple(names[name])) for name in sorted(names)]
 
 
-def _entries() -> list[Any]:
+def _entries(path: list[str] | None) -> list[Any]:
+    where = {} if path is None else {"path": path}
     try:
         with guarded("entry points"):
-            return list(metadata.entry_points(group=GROUP))
+            return list(metadata.entry_points(group=GROUP, **where))
     except Broken:
         # One distribution with an unreadable file must not hide the plugins of the others.
-        return [entry for found in metadata.distributions() for entry in _entries_of(found)]
+        return [entry for found in metadata.distributions(**where) for entry in _entries_of(found)]
 
 
 def _entries_of(distribution: Any) -> Iterator[Any]:

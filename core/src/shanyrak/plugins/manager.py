@@ -30,6 +30,7 @@ from shanyrak.records import (
     Command,
     Engine,
     Meter,
+    Plugin,
     Policy,
     Refusal,
     Request,
@@ -107,6 +108,21 @@ class PluginManager:
             did_you_mean(name, self._load()),
             "see `shanyrak plugin list`",
         )
+
+    def record(self, name: str) -> Plugin | None:
+        """What a plugin says of itself; None if it did not load."""
+        plugin = self._load().get(name)
+        return plugin.record if plugin is not None else None
+
+    def records(self, hook: str, name: str) -> list[Any]:
+        """What one active plugin gives for a collecting hook of the core."""
+        offers: list[Offer[Any]] = self.collect(hook, COLLECTED[hook])
+        return [offer.record for offer in offers if offer.plugin == name]
+
+    def opened(self, name: str) -> list[tuple[str, bool]]:
+        """The hooks that a plugin opens, and whether each is documented."""
+        plugin = self._load()[name]
+        return [(hook, bool((getattr(plugin.specs, hook).__doc__ or "").strip())) for hook in plugin.opens]
 
     def require(self) -> None:
         """UnfitProblem if a plugin that commons.toml requires is not active."""

@@ -1,0 +1,180 @@
+"""`shanyrak plugin ...`: what is installed, in what state and why. Works with every plugin broken."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from shanyrak.cli.frame import Frame, pass_frame
+from shanyrak.cli.mishaps import say
+from shanyrak.cli.output import emit_json, table
+from shanyrak.errors import PluginProblem, Problem, UsageProblem
+from shanyrak.plugins.manager import PluginManager
+from shanyrak.plugins.names import did_you_mean
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print data.")
+
+
+@click.group()
+def plugin() -> None:
+    """List, inspect, check, enable and disable plugins."""
+
+
+@plugin.command("list")
+@as_json
+@pass_frame
+def list_(frame: Frame, as_json: bool) -> None:
+    """List every installed plugin with its state, and the reason when it is not active."""
+    states = [asdict(state) for state in _quiet(frame).states()]
+    if as_json:
+        emit_json(states)
+        return
+    for state in states:
+        state["reason"] = state["reason"] or "; ".join(state["notes"])
+    table(
+        states,
+        {"name": "NAME", "version": "VERSION", "state": "STATE", "summary": "SUMMARY", "reason": "REASON"},
+        empty="No plugin is installed. `pip install shanyrak-local` brings the engine of this machine.",
+    )
+
+
+@plugin.command()
+@click.argument("name")
+@as_json
+@pass_frame
+def info(frame: Frame, name: str, as_json: bool) -> None:
+    """Show one plugin: its hooks, what it opens, and the settings it takes."""
+    manager = _quiet(frame)
+    known = asdict(manager.state(name))
+    known["settings"] = _settings(manager, name)
+    if as_json:
+        emit_json(known)
+        return
+    settings = known.pop("settings")
+    table(({"key": key, "value": value} for key, value in known.items()), {"key": "PLUGIN", "value": name})
+    if settings:
+        click.echo(f"\nSettings, in commons.toml under [plugins.{name}]:")
+        table(settings, {"key": "KEY", "type": "TYPE", "default": "DEFAULT", "description": "MEANING"})
+
+
+@plugin.command()
+@click.argument("name", required=False)
+@as_json
+@pass_frame
+def check(frame: Frame, name: str | None, as_json: bool) -> None:
+    """Load a plugin (all, if none is named) and everything it names; exit code 3 if something is wrong."""
+    from shanyrak.plugins.check import check as look
+
+    installed = _installed()
+    if name is not None and name not in installed:
+        raise _unknown(name, installed)
+    answers = look([name] if name is not None else installed, _switches(frame))
+    bad = sorted({answer.plugin for answer in answers if not answer.ok})
+    if as_json:
+        emit_json([asdict(answer) for answer in answers])
+    else:
+        rows = [{**asdict(answer), "ok": "ok" if answer.ok else "WRONG"} for answer in answers]
+        table(
+            rows,
+            {"plugin": "PLUGIN", "check": "CHECK", "ok": "", "words": "FOUND"},
+            "No plugin is installed.",
+        )
+    if bad:
+        raise PluginProblem(
+            f"{', '.join(bad)}", "the check found something wrong", "see the lines marked WRONG"
+        )
+
+
+@plugin.command()
+@click.argument("name")
+@pass_frame
+def enable(frame: Frame, name: str) -> None:
+    """Take a plugin out of `[plugins] disabled` in commons.toml."""
+    from shanyrak.config.write import set_disabled
+
+    workspace = frame.workspace()
+    changed = set_disabled(workspace, name, False)
+    installed = _installed()
+    if not changed and name not in installed:
+        raise _unknown(name, installed)
+    still = "" if changed else " already"
+    click.echo(
+        f"{name} is enabled{still} in {workspace}. A controller that runs sees it when it starts again."
+    )
+    if name not in installed:
+        say(f"plugin {name} is not installed; enabling it does nothing until it is.")
+
+
+@plugin.command()
+@click.argument("name")
+@pass_frame
+def disable(frame: Frame, name: str) -> None:
+    """Put a plugin into `[plugins] disabled` in commons.toml; it is then not even imported."""
+    from shanyrak.config.write import set_disabled
+
+    workspace = frame.workspace()
+    installed = _installed()
+    switches = frame.switches
+    if name not in installed and name not in switches.required:
+        raise _unknown(name, installed)
+    changed = set_disabled(workspace, name, True)
+    still = "" if changed else " already"
+    click.echo(
+        f"{name} is disabled{still} in {workspace}. A controller that runs sees it when it starts again."
+    )
+    if name in switches.required:
+        say(f"{name} is in `[plugins] required` too: `shanyrak up` refuses to start until one is changed.")
+
+
+def _quiet(frame: Frame) -> PluginManager:
+    """The plugins, without a line on stderr for each broken one: the answer tells."""
+    return PluginManager(_switches(frame), warn=lambda line: None)
+
+
+def _switches(frame: Frame) -> Any:
+    switches = frame.switches
+    if switches.trouble:
+        say(f"{switches.trouble}; only the environment switches plugins off now.")
+    return switches
+
+
+def _installed() -> list[str]:
+    from shanyrak.plugins.discovery import find
+
+    return [found.name for found in find()]
+
+
+def _unknown(name: str, installed: list[str]) -> UsageProblem:
+    return UsageProblem(
+        f"no plugin `{name}` is installed", did_you_mean(name, installed), "see `shanyrak plugin list`"
+    )
+
+
+def _type(annotation: Any) -> str:
+    if isinstance(annotation, type) and not getattr(annotation, "__args__", ()):
+        return annotation.__name__
+    return str(annotation).replace("typing.", "")
+
+
+def _settings(manager: PluginManager, name: str) -> list[dict[str, Any]]:
+    """Each key that the plugin takes; one row that says why when its model cannot be read."""
+    record = manager.record(name)
+    if record is None or not record.settings:
+        return []
+    from shanyrak.plugins.settings import settings_model
+
+    try:
+        fields = settings_model(record).model_fields
+    except Problem as problem:
+        return [{"key": "?", "type": "?", "default": None, "description": str(problem)}]
+    return [
+        {
+            "key": key,
+            "type": _type(field.annotation),
+            "default": None if field.is_required() else field.get_default(call_default_factory=True),
+            "description": field.description or "",
+        }
+        for key, field in fields.items()
+    ]
