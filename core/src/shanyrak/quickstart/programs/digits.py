@@ -30,7 +30,8 @@ def load(path: Path) -> Digits:
     """Every image in the file. `BadData` if it is not a table of 64 pixels from 0 to 16 and a digit."""
     try:
         with gzip.open(path, "rt", encoding="ascii") as lines:
-            table = np.loadtxt(lines, delimiter=",", dtype=np.int64, ndmin=2)
+            text = lines.read()
+        table = np.loadtxt(text.splitlines() or ["0"], delimiter=",", dtype=np.int64, ndmin=2)
     except (OSError, EOFError, ValueError) as error:
         raise BadData(f"{path}: {error}") from error
     if table.shape[1] != 65 or table.min() < 0 or table[:, :64].max() > 16 or table[:, 64].max() >= CLASSES:
