@@ -1,8 +1,8 @@
 """Who works in the first run, what each was granted, and what each submits: plain data, no code that acts.
 
 The organisations are invented samples. The amounts are chosen so that two processors make the later work
-wait (about twenty processor-seconds in all), and so that one request is larger than the whole grant it would be
-paid from.
+wait (about twenty processor-seconds in all), and so that one request is larger than the whole grant
+it would be paid from.
 """
 
 from __future__ import annotations
