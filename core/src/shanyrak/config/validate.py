@@ -23,12 +23,14 @@ def validated(model: type[M], data: Mapping[str, Any], file: str, table: str = "
 
 def problem(model: type[BaseModel], error: ValidationError, file: str, table: str = "") -> UsageProblem:
     """The first fault in words."""
-    faults = error.errors(include_url=False)
+    found = error.errors(include_url=False)
+    # A list whose items are wrong is also reported as too short: only the innermost faults are told.
+    faults = [one for one in found if not any(_within(other["loc"], one["loc"]) for other in found)]
     first = min(
         faults, key=lambda fault: fault["type"] != "extra_forbidden"
     )  # a misspelt key explains others
     place = [part for part in first["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
-    where = f"{file}: {spelled(place, table)}"
+    where = f"{file}: {spelled(place, table)}".rstrip(": ")
     more = f"; {len(faults) - 1} more like it" if len(faults) == 2 else ""
     more = f"; {len(faults) - 1} more faults follow" if len(faults) > 2 else more
     if first["type"] == "extra_forbidden":
@@ -43,9 +45,13 @@ def problem(model: type[BaseModel], error: ValidationError, file: str, table: st
     given = first.get("input")
     shown = repr(given) if isinstance(given, (str, int, float, bool)) else ""
     said = f"{words[:1].lower()}{words[1:]}"
-    if shown and len(shown) <= 60 and shown not in said:
+    if shown and len(shown) <= 60 and not (isinstance(given, str) and given in said):
         said = f"{shown}: {said}"
     return UsageProblem(where, said + more)
+
+
+def _within(inner: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
 def spelled(place: list[str | int], table: str = "") -> str:
@@ -61,7 +67,7 @@ def spelled(place: list[str | int], table: str = "") -> str:
         return f"[{parts[0]}.{parts[1]}] {_path(parts[2:])}"
     if len(parts) == 2:
         return f"[{parts[0]}] {parts[1]}"
-    return _path(parts) or "the file"
+    return _path(parts)
 
 
 def _path(parts: list[str | int]) -> str:

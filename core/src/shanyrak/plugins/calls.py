@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from itertools import islice
 from typing import Any
 
@@ -19,6 +19,8 @@ def collect(hook: str, call: Callable[[], Any], kind: type) -> list[Any]:
     with guarded(f"`{hook}` failed"):
         answer = call()
         if isinstance(answer, (str, bytes, Mapping)) or not hasattr(answer, "__iter__"):
+            if isinstance(answer, Coroutine):
+                answer.close()
             raise Broken(f"`{hook}` gave a {type(answer).__name__}, not a list of {kind.__name__} records")
         records = list(islice(answer, MOST_RECORDS + 1))
     if len(records) > MOST_RECORDS:

@@ -43,7 +43,7 @@ def judge(found: Found) -> Judged:
 def _check_name(found: Found) -> None:
     if len(found.entries) > 1:
         offers = zip(found.distribution.split(", "), found.version.split(", "), strict=False)
-        both = " and ".join(f"{name} {version}" for name, version in offers)
+        both = " and ".join(sorted(f"{name} {version}" for name, version in offers))
         raise Broken(f"offered more than once, by {both}: uninstall all but one")
     if not is_name(found.name):
         raise Broken("a plugin's name has lower-case letters, digits and `-` only")

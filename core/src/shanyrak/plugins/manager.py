@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -213,7 +214,11 @@ class PluginManager:
 
     def decide_admission(self, request: Request) -> list[Refusal]:
         """All refusals of a request by plugins; empty: none refuses. Never raises for a plugin's fault."""
-        return self.decide("shanyrak_decide_admission", request=request)
+        hook = "shanyrak_decide_admission"
+        if not self._implementations(hook, {"request": request}):
+            return []
+        shown = replace(request, spec=MappingProxyType(deepcopy(dict(request.spec))))  # theirs to read only
+        return self.decide(hook, request=shown)
 
     def decide(self, hook: str, **arguments: Any) -> list[Refusal]:
         """Ask all; a plugin that raises or answers wrongly refuses under the rule `plugin.NAME`."""

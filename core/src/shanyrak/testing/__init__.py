@@ -1,0 +1,1 @@
+"""What the core ships to the authors of plugins for their tests."""
