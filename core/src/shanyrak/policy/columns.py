@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from shanyrak.policy.arrays import Ints
 
@@ -60,7 +61,7 @@ class Columns:
             column[row : self.size - 1] = column[row + 1 : self.size]
         self.size -= 1
 
-    def keep(self, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
+    def keep(self, mask: npt.NDArray[np.bool_]) -> None:
         """Drop the rows where `mask` is false."""
         left = int(np.count_nonzero(mask))
         for column in self._data.values():

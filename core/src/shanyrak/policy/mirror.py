@@ -181,12 +181,12 @@ class Mirror:
             self._nodes.column("free")[node] -= units
         self._run_flat = None
 
-    def renew(self, run: int, end: int) -> None:
-        """The walltime of a running attempt now ends at `end`."""
+    def renew(self, run: int, end: int, start: int | None = None) -> None:
+        """The walltime of a running attempt now ends at `end` (its engine says that it began at `start`)."""
         row = self._runs.find(run)
         if row < 0:
             raise ValueError(f"run {run} is not running")
-        self._runs.set(row, end=end)
+        self._runs.set(row, end=end, start=self._runs.get(row, "start") if start is None else start)
 
     def end(self, run: int) -> None:
         """An attempt is over: its units are free, its array may start one more. Unknown runs are no error."""

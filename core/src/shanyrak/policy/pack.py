@@ -1,0 +1,142 @@
+"""From an order to a plan: one round of the kernel around its loops."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shanyrak.policy.arrays import FAR, Ints
+from shanyrak.policy.ground import caps_of, ground, queue
+from shanyrak.policy.kernel import LOOK, Desk, keep, visit
+from shanyrak.policy.order import Order
+from shanyrak.policy.plan import Plan
+from shanyrak.policy.slots import read_slots, write_slots
+from shanyrak.policy.stages import Params, Stages
+from shanyrak.policy.tables import count_nodes, layer_of, layers, least_headroom, look
+from shanyrak.policy.view import View
+from shanyrak.policy.waits import Mask, Round, waits
+
+
+def pack(
+    view: View, stages: Stages, params: Params, carry: Ints, new_promises: bool = True
+) -> tuple[Plan, Ints]:
+    """The plan for `stages`, and the reservations to carry into the next round."""
+    strict = stages.pack == "strict"
+    depth = 0 if strict else stages.depth
+    r = _set_up(view, stages, depth)
+    g, q, d = r.ground, r.queue, r.desk
+
+    free = (view.job_tasks > 0) & (view.job_block == 0) & (view.job_room > 0) & ~r.never
+    free &= q.hold <= look(view.acc_left, r.zero, r.purse)
+
+    promised = np.flatnonzero(view.job_promise > 0)
+    if len(promised):
+        promised = promised[free[promised]]
+        promised = promised[np.lexsort((view.job_id[promised], view.job_promise[promised]))]
+        keep(g, q, d, promised, *read_slots(carry, view, promised))
+        free &= (d.held == 0) & (view.job_tasks > d.started)
+
+    visit(g, q, d, r.order.sort(_worth_a_visit(r, free, strict, depth)), strict, depth, len(r.sizes))
+    return _plan(r, params, new_promises)
+
+
+def _set_up(view: View, stages: Stages, depth: int) -> Round:
+    made, sizes = queue(view)
+    rows, pools, nodes = len(view.job_id), len(view.pool_unit), len(view.node_pool)
+    levels, account = 0, np.arange(len(view.acc_parent))
+    while len(account):
+        account, levels = view.acc_parent[account], levels + 1
+        account = account[account >= 0]
+    # A promised row is laid at most twice, a started task takes at least one free unit.
+    widths = made.width[view.job_promise > 0]
+    wide = min(int(made.width.max()), nodes) if rows else 0
+    holds = 2 * len(widths) + pools * depth
+    hold_nodes = 2 * int(np.minimum(widths, nodes).sum()) + pools * depth * wide
+    units = int(np.maximum(view.node_free, 0).sum())
+    entries = 2 * (hold_nodes + holds * levels) + units * (1 + levels)
+
+    caps = caps_of(view, stages.cap)
+    made_ground = ground(view, caps, entries, holds)
+    desk = Desk(
+        hold_row=np.empty(holds, np.int64), hold_at=np.empty(holds, np.int64),
+        hold_entry=np.empty(holds, np.int64), hold_off=np.empty(holds, np.int64),
+        hold_nodes=np.empty(hold_nodes, np.int64),
+        start_row=np.empty(units, np.int64), start_off=np.empty(units, np.int64),
+        start_nodes=np.empty(units, np.int64),
+        started=np.zeros(rows, np.int64), held=np.zeros(rows, np.int64),
+        reserved=np.zeros(pools, np.int64), blocker=np.full(pools, -1, np.int64), fill=np.zeros(4, np.int64),
+    )  # fmt: skip
+    large = np.where(view.node_open != 0, view.node_units, -1)
+    zero = np.zeros(rows, np.int64)
+    single = pools == 1
+    key = made.size if single else made.pool * len(sizes) + made.size
+    kinds = view.acc_left.shape[1]
+    purse = made.account * kinds + (int(view.pool_unit[0]) if single else view.pool_unit[made.pool])
+    capable = look(count_nodes(large[None, :], sizes, made_ground), zero, key)
+    return Round(
+        view, made_ground, made, desk, Order(view, stages.keys), sizes, caps,
+        never=capable < made.width, key=key, purse=purse, zero=zero, need=made.width * made.units,
+        ends=view.now + made.limit,
+    )  # fmt: skip
+
+
+def _worth_a_visit(r: Round, free: Mask, strict: bool, depth: int) -> Ints:
+    """The rows that a visit can change anything for, ascending, of those that are `free` to start.
+
+    Room only shrinks within a round: who does not fit before it never will, and is visited only as one of the
+    first of its pool, to block it or to get a reservation.
+    """
+    g, q, d = r.ground, r.queue, r.desk
+    instants, stack = layers(g)
+    nodes = look(count_nodes(stack[:, : g.nodes], r.sizes, g), layer_of(instants, r.ends), r.key)
+    fits = nodes >= q.width
+    startable = free & fits
+    if g.capped.any():
+        startable &= r.need <= look(least_headroom(stack[:1], g), r.zero, q.account)
+    chosen = [np.flatnonzero(startable)]
+    pools = [p for p in range(len(g.pool_unit)) if strict or d.reserved[p] < depth]
+    tight = np.flatnonzero(free & ~fits) if pools else r.zero[:0]
+    for pool in pools:
+        here = tight if len(g.pool_unit) == 1 else tight[q.pool[tight] == pool]
+        chosen.append(r.order.first(here, LOOK + depth))
+    return np.sort(np.concatenate(chosen))
+
+
+def _plan(r: Round, params: Params, new_promises: bool) -> tuple[Plan, Ints]:
+    view, q, d = r.view, r.queue, r.desk
+    ids = view.job_id
+    by_row: dict[int, list[int]] = {}
+    for s in range(int(d.fill[2])):
+        row, off = int(d.start_row[s]), int(d.start_off[s])
+        by_row.setdefault(row, []).extend(d.start_nodes[off : off + int(q.width[row])].tolist())
+    started = np.fromiter(by_row, np.int64, len(by_row))
+
+    margin = int(params.get("margin", 0))
+    slots: list[tuple[int, int, list[int]]] = []
+    promises: list[tuple[int, int]] = []
+    for h in range(int(d.fill[0])):
+        row, at, off = int(d.hold_row[h]), int(d.hold_at[h]), int(d.hold_off[h])
+        promise = int(view.job_promise[row])
+        if at < 0 or row in by_row or not (promise or new_promises):
+            continue
+        slots.append((int(ids[row]), at, d.hold_nodes[off : off + int(q.width[row])].tolist()))
+        if new_promises and (promise == 0 or at + margin < promise):
+            promises.append((int(ids[row]), at))
+    slots.sort()
+    promises.sort()
+
+    waiting, why = waits(r)
+    closing = view.win_until[(view.win_until > view.now) & (view.win_until < FAR)]
+    plan = Plan(
+        start_job=ids[started], start_count=d.started[started],
+        start_ptr=np.cumsum([0, *map(len, by_row.values())], dtype=np.int64),
+        start_nodes=np.array([n for nodes in by_row.values() for n in nodes], np.int64),
+        promise_job=np.array([job for job, _ in promises], np.int64),
+        promise_at=np.array([at for _, at in promises], np.int64),
+        hold_job=np.array([job for job, _, _ in slots], np.int64),
+        hold_at=np.array([at for _, at, _ in slots], np.int64),
+        hold_ptr=np.cumsum([0, *(len(nodes) for _, _, nodes in slots)], dtype=np.int64),
+        hold_nodes=np.array([n for _, _, nodes in slots for n in nodes], np.int64),
+        wait_job=ids[waiting], wait_why=why,
+        wake=int(closing.min()) if len(closing) and len(waiting) else 0,
+    )  # fmt: skip
+    return plan, write_slots(slots)
