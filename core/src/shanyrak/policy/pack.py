@@ -16,13 +16,11 @@ from shanyrak.policy.view import View
 from shanyrak.policy.waits import Mask, Round, waits
 
 
-def pack(
-    view: View, stages: Stages, params: Params, carry: Ints, new_promises: bool = True
-) -> tuple[Plan, Ints]:
+def pack(view: View, stages: Stages, params: Params, carry: Ints, new_promises: bool = True) -> tuple[Plan, Ints]:
     """The plan for `stages`, and the reservations to carry into the next round."""
     strict = stages.pack == "strict"
     depth = 0 if strict else stages.depth
-    r = _set_up(view, stages, depth)
+    r = set_up(view, stages, depth)
     g, q, d = r.ground, r.queue, r.desk
 
     free = (view.job_tasks > 0) & (view.job_block == 0) & (view.job_room > 0) & ~r.never
@@ -39,7 +37,8 @@ def pack(
     return _plan(r, params, new_promises)
 
 
-def _set_up(view: View, stages: Stages, depth: int) -> Round:
+def set_up(view: View, stages: Stages, depth: int) -> Round:
+    """The ground, the queue and an empty desk, large enough for whatever one round can decide."""
     made, sizes = queue(view)
     rows, pools, nodes = len(view.job_id), len(view.pool_unit), len(view.node_pool)
     levels, account = 0, np.arange(len(view.acc_parent))

@@ -76,8 +76,7 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """Plain ints and lists: canonical JSON takes it as it is."""
         return {
-            f.name: self.wake if f.name == "wake" else np.asarray(getattr(self, f.name)).tolist()
-            for f in fields(self)
+            f.name: self.wake if f.name == "wake" else np.asarray(getattr(self, f.name)).tolist() for f in fields(self)
         }
 
     @classmethod

@@ -34,9 +34,7 @@ def read_slots(carry: Ints, view: View, rows: Ints) -> tuple[Ints, Ints, Ints]:
     for row in rows.tolist():
         at, chosen = known.get(int(view.job_id[row]), (-1, []))
         pool, width = view.job_pool[row], int(view.job_width[row])
-        fit = len(chosen) == width == len(set(chosen)) and 0 <= min(chosen) <= max(chosen) < len(
-            view.node_pool
-        )
+        fit = len(chosen) == width == len(set(chosen)) and 0 <= min(chosen) <= max(chosen) < len(view.node_pool)
         if not fit or (view.node_pool[chosen] != pool).any():
             at, chosen = -1, []
         starts.append(at)
