@@ -28,6 +28,7 @@ from shanyrak.records import (
     Request,
     Seen,
     Service,
+    ServiceContext,
     Store,
     Unit,
 )
@@ -35,9 +36,9 @@ from shanyrak.records import Engine as EngineRecord
 
 __all__ = [
     "API_VERSION", "FAR", "MANY", "Command", "Decide", "Engine", "EngineContext", "EngineProblem",
-    "EngineRecord", "Ints", "Launch", "Launched", "Meter", "Node", "Params", "Plan", "Plugin",
-    "PluginProblem", "Policy", "Problem", "Refusal", "RefusedProblem", "Request", "Seen", "Service", "Stages",
-    "Store", "Unit", "UnfitProblem", "UsageProblem", "View", "Why", "as_decide", "hookimpl", "hookspec",
+    "EngineRecord", "Ints", "Launch", "Launched", "Meter", "Mirror", "Node", "Params", "Plan", "Plugin",
+    "PluginProblem", "Policy", "Problem", "Refusal", "RefusedProblem", "Request", "Seen", "Service",
+    "ServiceContext", "Stages", "Store", "Unit", "UnfitProblem", "UsageProblem", "View", "Why", "as_decide", "hookimpl", "hookspec",
 ]  # fmt: skip
 
 
@@ -90,14 +91,15 @@ class Engine(Protocol):
 
 if TYPE_CHECKING:
     from shanyrak.policy.arrays import FAR, MANY, Ints
+    from shanyrak.policy.mirror import Mirror
     from shanyrak.policy.plan import Plan
     from shanyrak.policy.reasons import Why
     from shanyrak.policy.stages import Decide, Params, Stages, as_decide
     from shanyrak.policy.view import View
 
 _POLICY = {
-    "FAR": "arrays", "MANY": "arrays", "Ints": "arrays", "Plan": "plan", "Why": "reasons", "Decide": "stages",
-    "Params": "stages", "Stages": "stages", "as_decide": "stages", "View": "view",
+    "FAR": "arrays", "MANY": "arrays", "Ints": "arrays", "Mirror": "mirror", "Plan": "plan", "Why": "reasons",
+    "Decide": "stages", "Params": "stages", "Stages": "stages", "as_decide": "stages", "View": "view",
 }  # fmt: skip
 """The names of the policy contract and where they are: numpy is loaded when a policy asks for one."""
 
