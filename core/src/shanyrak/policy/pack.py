@@ -24,7 +24,7 @@ def pack(view: View, stages: Stages, params: Params, carry: Ints, new_promises: 
     g, q, d = r.ground, r.queue, r.desk
 
     free = (view.job_tasks > 0) & (view.job_block == 0) & (view.job_room > 0) & ~r.never
-    free &= q.hold <= look(view.acc_left, r.zero, r.purse)
+    free &= q.hold <= look(view.acc_left, r.purse)
 
     promised = np.flatnonzero(view.job_promise > 0)
     if len(promised):
@@ -65,15 +65,14 @@ def set_up(view: View, stages: Stages, depth: int) -> Round:
         reserved=np.zeros(pools, np.int64), blocker=np.full(pools, -1, np.int64), fill=np.zeros(4, np.int64),
     )  # fmt: skip
     large = np.where(view.node_open != 0, view.node_units, -1)
-    zero = np.zeros(rows, np.int64)
     single = pools == 1
     key = made.size if single else made.pool * len(sizes) + made.size
     kinds = view.acc_left.shape[1]
     purse = made.account * kinds + (int(view.pool_unit[0]) if single else view.pool_unit[made.pool])
-    capable = look(count_nodes(large[None, :], sizes, made_ground), zero, key)
+    capable = look(count_nodes(large[None, :], sizes, made_ground), key)
     return Round(
         view, made_ground, made, desk, Order(view, stages.keys), sizes, caps,
-        never=capable < made.width, key=key, purse=purse, zero=zero, need=made.width * made.units,
+        never=capable < made.width, key=key, purse=purse, need=made.width * made.units,
         ends=view.now + made.limit,
     )  # fmt: skip
 
@@ -86,14 +85,14 @@ def _worth_a_visit(r: Round, free: Mask, strict: bool, depth: int) -> Ints:
     """
     g, q, d = r.ground, r.queue, r.desk
     instants, stack = layers(g)
-    nodes = look(count_nodes(stack[:, : g.nodes], r.sizes, g), layer_of(instants, r.ends), r.key)
+    nodes = look(count_nodes(stack[:, : g.nodes], r.sizes, g), r.key, layer_of(instants, r.ends))
     fits = nodes >= q.width
     startable = free & fits
     if g.capped.any():
-        startable &= r.need <= look(least_headroom(stack[:1], g), r.zero, q.account)
+        startable &= r.need <= look(least_headroom(stack[:1], g), q.account)
     chosen = [np.flatnonzero(startable)]
     pools = [p for p in range(len(g.pool_unit)) if strict or d.reserved[p] < depth]
-    tight = np.flatnonzero(free & ~fits) if pools else r.zero[:0]
+    tight = np.flatnonzero(free & ~fits) if pools else r.key[:0]
     for pool in pools:
         here = tight if len(g.pool_unit) == 1 else tight[q.pool[tight] == pool]
         chosen.append(r.order.first(here, LOOK + depth))

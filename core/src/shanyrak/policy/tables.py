@@ -37,8 +37,10 @@ def layers(g: Ground) -> tuple[Ints, Ints]:
     return g.instant[order], np.minimum.accumulate(stack, axis=0)
 
 
-def layer_of(instants: Ints, ends: Ints) -> Ints:
-    """The layer for each end: how many instants lie before it."""
+def layer_of(instants: Ints, ends: Ints) -> Ints | None:
+    """The layer for each end: how many instants lie before it. None when there are none."""
+    if not len(instants):
+        return None
     if len(instants) > 16:
         return np.searchsorted(instants, ends).astype(np.int64)
     layer = np.zeros(len(ends), np.int64)
@@ -47,10 +49,10 @@ def layer_of(instants: Ints, ends: Ints) -> Ints:
     return layer
 
 
-def look(table: Ints, layer: Ints, key: Ints) -> Ints:
+def look(table: Ints, key: Ints, layer: Ints | None = None) -> Ints:
     """table[layer, key] for each row; `table` is [layers x ...], `key` an index into its flat rest."""
     flat = table.reshape(-1)
-    return flat.take(key if len(table) == 1 else layer * (flat.size // len(table)) + key)
+    return flat.take(key if layer is None else layer * (flat.size // len(table)) + key)
 
 
 def least_headroom(values: Ints, g: Ground) -> Ints:

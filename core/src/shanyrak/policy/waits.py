@@ -36,8 +36,6 @@ class Round:
     """[rows] pool and size as one index into tables of nodes."""
     purse: Ints
     """[rows] account and unit kind as one index into what is left of the grants."""
-    zero: Ints
-    """[rows] 0."""
     need: Ints
     """[rows] units of one task on all its nodes."""
     ends: Ints
@@ -51,22 +49,22 @@ def waits(r: Round) -> tuple[Ints, Ints]:
     instants, stack = layers(g)
     layer = layer_of(instants, r.ends)
 
-    grant = q.hold > look(left, r.zero, r.purse)
-    fit = look(count_nodes(free[None, :], r.sizes, g), r.zero, r.key) < q.width
-    tight = look(count_nodes(stack[:, : g.nodes], r.sizes, g), layer, r.key) < q.width
-    cap, window, reserved = r.zero != 0, r.zero != 0, ~fit
+    grant = q.hold > look(left, r.purse)
+    fit = look(count_nodes(free[None, :], r.sizes, g), r.key) < q.width
+    tight = look(count_nodes(stack[:, : g.nodes], r.sizes, g), r.key, layer) < q.width
+    cap, window, reserved = np.zeros_like(fit), np.zeros_like(fit), ~fit
     if len(view.win_from):
         matter, window = _windows(r, free, fit)
         bare = np.minimum.accumulate(_without_windows(g, view, matter, instants), axis=0)
-        alone = look(count_nodes(bare, r.sizes, g), layer, r.key) < q.width
+        alone = look(count_nodes(bare, r.sizes, g), r.key, layer) < q.width
         reserved &= alone | (tight & ~window)
     else:
         reserved &= tight
     if g.capped.any():
-        cap = r.need > look(least_headroom(headroom[None, :], g), r.zero, q.account)
-        reserved |= (r.need > look(least_headroom(stack, g), layer, q.account)) & ~cap
+        cap = r.need > look(least_headroom(headroom[None, :], g), q.account)
+        reserved |= (r.need > look(least_headroom(stack, g), q.account, layer)) & ~cap
     held = d.held == 1
-    reserved |= (q.hold > look(g.left, r.zero, r.purse)) & ~(grant | held)
+    reserved |= (q.hold > look(g.left, r.purse)) & ~(grant | held)
     # A row's own reservation is no reason for it to wait when there is another.
     reserved &= ~(held & (fit | cap | window))
 
@@ -83,7 +81,7 @@ def waits(r: Round) -> tuple[Ints, Ints]:
 
 def _behind(r: Round) -> Mask:
     """The rows that a strict order keeps behind the blocker of their pool."""
-    behind: Mask = np.zeros(len(r.zero), bool)
+    behind: Mask = np.zeros(len(r.key), bool)
     for pool in np.flatnonzero(r.desk.blocker >= 0).tolist():
         rows = np.flatnonzero(r.queue.pool == pool)
         behind[rows] = r.order.after(int(r.desk.blocker[pool]), rows)
@@ -120,8 +118,8 @@ def _windows(r: Round, free: Ints, fit: Mask) -> tuple[Mask, Mask]:
     layer = layer_of(starts, r.ends)
     touched = near[None, :] < np.concatenate([[-1], starts + 1])[:, None]
     units = np.where(view.node_open != 0, view.node_units, -MANY)
-    idle = look(count_nodes(np.where(touched, -1, units), r.sizes, g), layer, r.key) < q.width
-    now = look(count_nodes(np.where(touched, -1, free), r.sizes, g), layer, r.key) < q.width
+    idle = look(count_nodes(np.where(touched, -1, units), r.sizes, g), r.key, layer) < q.width
+    now = look(count_nodes(np.where(touched, -1, free), r.sizes, g), r.key, layer) < q.width
     return matter, (idle & ~r.never) | (now & ~fit)
 
 
