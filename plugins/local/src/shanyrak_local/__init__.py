@@ -1,1 +1,17 @@
 """The entry point of `shanyrak-local`: data only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shanyrak.api import EngineRecord, Plugin, hookimpl
+
+SUMMARY = "Runs work on this machine, isolated, adopted again after a restart"
+
+PLUGIN = Plugin("local", "1", SUMMARY, settings="shanyrak_local.settings:Settings")
+
+
+@hookimpl
+def shanyrak_engines() -> Iterable[EngineRecord]:
+    """The engine `local`."""
+    return [EngineRecord("local", SUMMARY, "shanyrak_local.engine:make")]

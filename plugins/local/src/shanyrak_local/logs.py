@@ -1,0 +1,97 @@
+"""Logs of attempts: `logs/XX/TOKEN.stdout` and `.stderr`, made with the first byte; XX: hash of the token.
+
+Each stream keeps its first `limit` bytes. What comes after is held in a ring of the last 64 KiB, and added with a
+line that says how much was cut when the attempt ends. A log that cannot be written never stops the attempt.
+"""
+
+# ruff: noqa: PTH - plain strings and descriptors go to the kernel here
+from __future__ import annotations
+
+import os
+import zlib
+from pathlib import Path
+
+TAIL = 64 * 1024
+PIECE = 1 << 20
+
+
+def log_name(token: str, stream: str) -> str:
+    """Path of a log within the folder `logs`."""
+    return f"{zlib.crc32(token.encode()) & 0xFF:02x}/{token}.{stream}"
+
+
+class Sink:
+    """Moves what a pipe holds into one log file."""
+
+    def __init__(self, folder_fd: int, name: str, limit: int) -> None:
+        self._folder, self._name, self._room = folder_fd, name, limit
+        self._fd = -1
+        self._cut = 0
+        self._tail = bytearray()
+
+    def drain(self, pipe: int) -> None:
+        """Take all that the (non-blocking) pipe holds now."""
+        while True:
+            try:
+                if self._room and self._open():
+                    try:
+                        count = os.splice(pipe, self._fd, min(self._room, PIECE))
+                    except BlockingIOError:
+                        return
+                    except OSError:
+                        self._room = 0
+                        continue
+                    self._room -= count
+                else:
+                    data = os.read(pipe, PIECE)
+                    count = len(data)
+                    self._cut += count
+                    self._tail += data
+                    del self._tail[:-TAIL]
+            except BlockingIOError:
+                return
+            if not count:
+                return
+
+    def _open(self) -> bool:
+        if self._fd < 0:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+            try:
+                try:
+                    self._fd = os.open(self._name, flags, 0o600, dir_fd=self._folder)
+                except FileNotFoundError:
+                    try:
+                        os.mkdir(os.path.dirname(self._name), 0o700, dir_fd=self._folder)
+                    except FileExistsError:
+                        pass
+                    self._fd = os.open(self._name, flags, 0o600, dir_fd=self._folder)
+                os.lseek(self._fd, 0, os.SEEK_END)
+            except OSError:
+                self._room = 0
+                return False
+        return True
+
+    def close(self) -> None:
+        """End the log: the last bytes of what was cut follow a line that says so."""
+        if self._fd < 0:
+            return
+        if self._cut:
+            lost = self._cut - len(self._tail)
+            try:
+                os.write(self._fd, f"\n[shanyrak: {lost} bytes of this log were not kept]\n".encode())
+                os.write(self._fd, self._tail)
+            except OSError:
+                pass
+        os.close(self._fd)
+        self._fd = -1
+
+
+def read_log(folder: Path, token: str, stream: str, offset: int, limit: int) -> bytes:
+    """At most `limit` bytes from `offset` (negative: from the end); empty when nothing was written."""
+    try:
+        with open(folder / "logs" / log_name(token, stream), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(0, size + offset) if offset < 0 else min(offset, size))
+            return file.read(max(0, limit))
+    except FileNotFoundError:
+        return b""
