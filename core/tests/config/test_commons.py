@@ -57,9 +57,7 @@ def test_shares_round_down_and_stay_within_the_whole():
 
 
 def test_plugin_tables_pass_through_unread(tmp_path):
-    commons = load(
-        tmp_path, POOL + '[plugins]\ndisabled = ["ray"]\nrequired = ["local"]\n[plugins.local]\nany = 1\n'
-    )
+    commons = load(tmp_path, POOL + '[plugins]\ndisabled = ["ray"]\nrequired = ["local"]\n[plugins.local]\nany = 1\n')
     assert commons.plugins.disabled == ("ray",)
     assert commons.plugins.required == ("local",)
     assert commons.plugins.tables == {"local": {"any": 1}}

@@ -56,9 +56,7 @@ def test_an_existing_workspace_is_never_overwritten(tmp_path):
 )
 def test_any_text_in_it_reads_back(name, words, users):
     try:
-        commons = Commons(
-            site={"name": name, "description": words}, roles={"operators": users}, pools=COMMONS.pools
-        )
+        commons = Commons(site={"name": name, "description": words}, roles={"operators": users}, pools=COMMONS.pools)
         rendered(commons).encode()
     except UnicodeEncodeError:  # a lone surrogate is no text, and no file can hold it
         return
@@ -68,9 +66,7 @@ def test_any_text_in_it_reads_back(name, words, users):
 
 def test_disabling_keeps_comments_order_and_mode(tmp_path):
     path = write_new(tmp_path, COMMONS)
-    path.write_text(
-        "# mine\n" + path.read_text() + '\n[plugins.local]  # how local works here\nisolation = "none"\n'
-    )
+    path.write_text("# mine\n" + path.read_text() + '\n[plugins.local]  # how local works here\nisolation = "none"\n')
     path.chmod(0o640)
     before = path.read_text()
     assert set_disabled(tmp_path, "ray", True) is True

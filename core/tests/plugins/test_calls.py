@@ -67,9 +67,7 @@ def test_a_missing_engine_names_the_plugin_that_should_have_brought_it(house):
 
 
 def test_a_missing_engine_names_the_nearest(house):
-    write_plugin(
-        house.folder, "a", "@hookimpl\ndef shanyrak_engines(): return [EngineRecord('local', 's', 'a:b')]"
-    )
+    write_plugin(house.folder, "a", "@hookimpl\ndef shanyrak_engines(): return [EngineRecord('local', 's', 'a:b')]")
     assert house.manager().engine("local").plugin == "a"
     with pytest.raises(PluginProblem, match="did you mean `local`"):
         house.manager().engine("lokal")
@@ -78,9 +76,7 @@ def test_a_missing_engine_names_the_nearest(house):
 def test_all_are_asked_and_any_refusal_wins(house):
     write_plugin(house.folder, "a", JUDGE.format("return Refusal('a.rule', 'no by a')"))
     write_plugin(house.folder, "b", JUDGE.format("return None"))
-    write_plugin(
-        house.folder, "c", JUDGE.format("return Refusal('c.rule', 'no by c', {'units': request.units})")
-    )
+    write_plugin(house.folder, "c", JUDGE.format("return Refusal('c.rule', 'no by c', {'units': request.units})"))
     assert house.manager().decide_admission(REQUEST) == [
         Refusal("a.rule", "no by a"),
         Refusal("c.rule", "no by c", {"units": 8}),

@@ -122,9 +122,7 @@ def test_a_plugin_opens_only_hooks_that_bear_its_name(house):
 
 def test_a_plugin_cannot_open_a_hook_of_the_core_under_a_lucky_name(house):
     hooks = {"x_on_hooks": HOOK.format("shanyrak_on_event(x)")}
-    write_plugin(
-        house.folder, "on", record="PLUGIN = Plugin('on', '1', 'On.', hookspecs='x_on_hooks')", more=hooks
-    )
+    write_plugin(house.folder, "on", record="PLUGIN = Plugin('on', '1', 'On.', hookspecs='x_on_hooks')", more=hooks)
     state = house.manager().state("on")
     assert state.state == "failed"
     assert "which the core has already" in state.reason
@@ -134,9 +132,7 @@ def test_a_required_plugin_that_is_not_active_refuses_the_start(house):
     write_plugin(house.folder, "good")
     write_plugin(house.folder, "bad", "raise ValueError('no')")
     house.manager(Switches(required=("good",))).require()
-    with pytest.raises(
-        UnfitProblem, match="required plugin bad is failed: its import failed: ValueError: no"
-    ):
+    with pytest.raises(UnfitProblem, match="required plugin bad is failed: its import failed: ValueError: no"):
         house.manager(Switches(required=("good", "bad"))).require()
     with pytest.raises(UnfitProblem, match="goood is not installed: did you mean `good`"):
         house.manager(Switches(required=("goood",))).require()
@@ -157,9 +153,7 @@ def test_asking_for_an_unknown_plugin_names_the_nearest(house):
 def test_one_distribution_with_unreadable_entry_points_hides_no_other(house):
     write_plugin(house.folder, "good")
     write_distribution(house.folder, "x-odd", {}, {})
-    (house.folder / "x_odd-1.0.dist-info" / "entry_points.txt").write_bytes(
-        b"\xff\xfe[shanyrak.plugins]\nodd = x"
-    )
+    (house.folder / "x_odd-1.0.dist-info" / "entry_points.txt").write_bytes(b"\xff\xfe[shanyrak.plugins]\nodd = x")
     assert house.states()["good"] == "active"
 
 

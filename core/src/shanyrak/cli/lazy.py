@@ -87,9 +87,7 @@ def _unknown(ctx: click.Context, name: str, known: list[str]) -> Problem:
     """An unknown name may be that of a plugin which is installed and not active."""
     for state in ctx.ensure_object(Frame).plugins.states():
         if state.name == name and state.state != "active":
-            return PluginProblem(
-                f"plugin {name}", f"it is {state.state}: {state.reason}", "see `shanyrak plugin list`"
-            )
+            return PluginProblem(f"plugin {name}", f"it is {state.state}: {state.reason}", "see `shanyrak plugin list`")
     return UsageProblem(
         f"no command `{name}`",
         did_you_mean(name, known),

@@ -40,9 +40,7 @@ def explained(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, click.ClickException):
         return usage_line(error), USAGE
     if isinstance(error, OSError) and error.errno in _REMEDIES:
-        what = (
-            str(error.filename) if error.filename else "the disk" if error.errno == errno.ENOSPC else "a file"
-        )
+        what = str(error.filename) if error.filename else "the disk" if error.errno == errno.ENOSPC else "a file"
         return str(UnfitProblem(what, error.strerror or "", _REMEDIES[error.errno])), UNFIT
     return None
 

@@ -27,7 +27,7 @@ def plugin() -> None:
 @pass_frame
 def list_(frame: Frame, as_json: bool) -> None:
     """List every installed plugin with its state, and the reason when it is not active."""
-    states = [asdict(state) for state in _quiet(frame).states()]
+    states = [state._asdict() for state in _quiet(frame).states()]
     if as_json:
         emit_json(states)
         return
@@ -47,7 +47,7 @@ def list_(frame: Frame, as_json: bool) -> None:
 def info(frame: Frame, name: str, as_json: bool) -> None:
     """Show one plugin: its hooks, what it opens, and the settings it takes."""
     manager = _quiet(frame)
-    known = asdict(manager.state(name))
+    known = manager.state(name)._asdict()
     known["settings"] = _settings(manager, name)
     if as_json:
         emit_json(known)
@@ -82,9 +82,7 @@ def check(frame: Frame, name: str | None, as_json: bool) -> None:
             "No plugin is installed.",
         )
     if bad:
-        raise PluginProblem(
-            f"{', '.join(bad)}", "the check found something wrong", "see the lines marked WRONG"
-        )
+        raise PluginProblem(f"{', '.join(bad)}", "the check found something wrong", "see the lines marked WRONG")
 
 
 @plugin.command()
@@ -100,9 +98,7 @@ def enable(frame: Frame, name: str) -> None:
     if not changed and name not in installed:
         raise _unknown(name, installed)
     still = "" if changed else " already"
-    click.echo(
-        f"{name} is enabled{still} in {workspace}. A controller that runs sees it when it starts again."
-    )
+    click.echo(f"{name} is enabled{still} in {workspace}. A controller that runs sees it when it starts again.")
     if name not in installed:
         say(f"plugin {name} is not installed; enabling it does nothing until it is.")
 
@@ -121,9 +117,7 @@ def disable(frame: Frame, name: str) -> None:
         raise _unknown(name, installed)
     changed = set_disabled(workspace, name, True)
     still = "" if changed else " already"
-    click.echo(
-        f"{name} is disabled{still} in {workspace}. A controller that runs sees it when it starts again."
-    )
+    click.echo(f"{name} is disabled{still} in {workspace}. A controller that runs sees it when it starts again.")
     if name in switches.required:
         say(f"{name} is in `[plugins] required` too: `shanyrak up` refuses to start until one is changed.")
 
@@ -147,9 +141,7 @@ def _installed() -> list[str]:
 
 
 def _unknown(name: str, installed: list[str]) -> UsageProblem:
-    return UsageProblem(
-        f"no plugin `{name}` is installed", did_you_mean(name, installed), "see `shanyrak plugin list`"
-    )
+    return UsageProblem(f"no plugin `{name}` is installed", did_you_mean(name, installed), "see `shanyrak plugin list`")
 
 
 def _type(annotation: Any) -> str:

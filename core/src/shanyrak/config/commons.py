@@ -57,9 +57,7 @@ class PolicyTable(Closed):
     active: Name = Field(
         default="easy", description="The policy that decides what runs next; `shanyrak policy` lists them."
     )
-    margin: Duration = Field(
-        default=0, description="What is added to an estimate before it is promised, like '5m'."
-    )
+    margin: Duration = Field(default=0, description="What is added to an estimate before it is promised, like '5m'.")
     deadline: Duration = Field(
         default=2 * SECOND,
         ge=10,
@@ -92,12 +90,8 @@ class Sector(Closed):
     weight: StrictInt = Field(
         default=1, ge=1, le=1_000_000, description="Its part in fair share, beside the other sectors'."
     )
-    floor: Share = Field(
-        default=0, description="Units it can always get back, like 64 or '25%'; lent out while idle."
-    )
-    cap: Share | None = Field(
-        default=None, description="Units it never goes over, like 128 or '50%'. Absent: no cap."
-    )
+    floor: Share = Field(default=0, description="Units it can always get back, like 64 or '25%'; lent out while idle.")
+    cap: Share | None = Field(default=None, description="Units it never goes over, like 128 or '50%'. Absent: no cap.")
 
 
 class RolesTable(Closed):
@@ -113,9 +107,7 @@ class PluginsTable(Closed):
     """[plugins]: switches, and a table for each plugin, which its own model checks."""
 
     disabled: tuple[Name, ...] = Field(default=(), description="Plugins that are not loaded.")
-    required: tuple[Name, ...] = Field(
-        default=(), description="Plugins without which `shanyrak up` refuses to start."
-    )
+    required: tuple[Name, ...] = Field(default=(), description="Plugins without which `shanyrak up` refuses to start.")
     tables: dict[str, dict[str, Any]] = Field(default_factory=dict, exclude=True)
 
     @model_validator(mode="before")
@@ -176,12 +168,8 @@ def read_toml(path: Path) -> dict[str, Any]:
             str(path), f"not TOML: {str(error)[:1].lower()}{str(error)[1:]}", "correct that line"
         ) from None
     except UnicodeDecodeError as error:
-        raise UnfitProblem(
-            str(path), f"not UTF-8 text (byte {error.start})", "restore it from a backup"
-        ) from None
+        raise UnfitProblem(str(path), f"not UTF-8 text (byte {error.start})", "restore it from a backup") from None
     except FileNotFoundError:
-        raise UnfitProblem(
-            str(path), "there is no such file", "make a workspace with `shanyrak init DIR`"
-        ) from None
+        raise UnfitProblem(str(path), "there is no such file", "make a workspace with `shanyrak init DIR`") from None
     except IsADirectoryError:
         raise UnfitProblem(str(path), "it is a folder", "put the site's file in its place") from None

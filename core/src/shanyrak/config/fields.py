@@ -50,9 +50,7 @@ def _share(value: Any) -> Any:
 Duration = Annotated[int, BeforeValidator(_duration), PlainSerializer(render_duration)]
 """Milliseconds; text in the file."""
 
-Memory = Annotated[
-    int, BeforeValidator(_memory), Field(ge=2**20, le=MOST_BYTES), PlainSerializer(render_memory)
-]
+Memory = Annotated[int, BeforeValidator(_memory), Field(ge=2**20, le=MOST_BYTES), PlainSerializer(render_memory)]
 """Bytes, at least 1M; text or bytes in the file."""
 
 Name = Annotated[str, AfterValidator(_name)]

@@ -28,11 +28,7 @@ def parse_duration(text: str) -> int:
     if clock:
         ms = _of_clock(*clock.groups())
     elif _PART.sub("", written).strip() or not written:
-        unit = (
-            " (of what? for example `90s`, `10m`, `2h`, `7d`)"
-            if re.fullmatch(r"\d+(\.\d+)?", written)
-            else ""
-        )
+        unit = " (of what? for example `90s`, `10m`, `2h`, `7d`)" if re.fullmatch(r"\d+(\.\d+)?", written) else ""
         hint = unit or "; write it like `90s`, `10m`, `1:30:00`, `2h` or `7d`"
         raise ValueError(f"`{_short(text)}` is not a duration{hint}")
     else:

@@ -26,18 +26,14 @@ def problem(model: type[BaseModel], error: ValidationError, file: str, table: st
     found = error.errors(include_url=False)
     # A list whose items are wrong is also reported as too short: only the innermost faults are told.
     faults = [one for one in found if not any(_within(other["loc"], one["loc"]) for other in found)]
-    first = min(
-        faults, key=lambda fault: fault["type"] != "extra_forbidden"
-    )  # a misspelt key explains others
+    first = min(faults, key=lambda fault: fault["type"] != "extra_forbidden")  # a misspelt key explains others
     place = [part for part in first["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
     where = f"{file}: {spelled(place, table)}".rstrip(": ")
     more = f"; {len(faults) - 1} more like it" if len(faults) == 2 else ""
     more = f"; {len(faults) - 1} more faults follow" if len(faults) > 2 else more
     if first["type"] == "extra_forbidden":
         fields = _fields_at(model, place[:-1])
-        fix = did_you_mean(str(place[-1]), fields) or (
-            f"it may be one of {', '.join(fields)}" if fields else ""
-        )
+        fix = did_you_mean(str(place[-1]), fields) or (f"it may be one of {', '.join(fields)}" if fields else "")
         return UsageProblem(where, f"unknown key{more}", fix)
     if first["type"] == "missing":
         return UsageProblem(where, f"it is missing{more}", "add it")

@@ -29,9 +29,7 @@ def write_new(workspace: Path, commons: Commons) -> Path:
     try:
         os.link(temporary, path)
     except FileExistsError:
-        raise UsageProblem(
-            f"{workspace} is a workspace already", f"it has a {FILE}", "choose another folder"
-        ) from None
+        raise UsageProblem(f"{workspace} is a workspace already", f"it has a {FILE}", "choose another folder") from None
     finally:
         temporary.unlink()
     workspace.chmod(0o700)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from shanyrak.errors import Problem
@@ -38,7 +38,7 @@ def check(names: list[str], switches: Switches) -> list[Check]:
     probes = {name: probe(name) for name in names if name in installed}
     others = {name: reason for name, reason in switches.disabled.items() if name not in names}
     deadly = {name: seen.died for name, seen in probes.items() if seen.died}
-    manager = PluginManager(replace(switches, disabled={**others, **deadly}, none=""), warn=lambda line: None)
+    manager = PluginManager(switches._replace(disabled={**others, **deadly}, none=""), warn=lambda line: None)
     answers: list[Check] = []
     for name in names:
         state = manager.state(name)
@@ -51,9 +51,7 @@ def _plugin(manager: PluginManager, state: PluginState, seen: Probe) -> Iterator
     if seen.died:
         yield Check(name, "import", False, seen.died)
         return
-    yield Check(
-        name, "state", state.state in (ACTIVE, WAITING), f"{state.state}: {state.reason}".rstrip(": ")
-    )
+    yield Check(name, "state", state.state in (ACTIVE, WAITING), f"{state.state}: {state.reason}".rstrip(": "))
     if not seen.error:
         yield _import(name, seen)
     for hook in COLLECTED:

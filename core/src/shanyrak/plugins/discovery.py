@@ -6,9 +6,10 @@ start of the command line about a fifth quicker on Python 3.11, and it is the sa
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import importlib_metadata as metadata
 
@@ -16,8 +17,7 @@ from shanyrak.plugins.guard import Broken, guarded
 from shanyrak.plugins.names import GROUP
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One name that some distribution offers. More than one entry: the name is offered twice."""
 
     name: str
@@ -37,28 +37,34 @@ class Found:
 def find(path: list[str] | None = None) -> list[Found]:
     """Everything installed under the group, by name; on `path` in place of `sys.path`, if given."""
     names: dict[str, list[Any]] = {}
-    for entry in _entries(path):
-        names.setdefault(str(entry.name), []).append(entry)
-    return [Found(name, tuple(names[name])) for name in sorted(names)]
+    # What is not there (usually pythonXY.zip) would be opened as an archive, for which much is imported.
+    there = [one for one in (sys.path if path is None else path) if not one or os.path.exists(one)]  # noqa: PTH110
+    for distribution in metadata.distributions(path=there):
+        for entry in _entries(distribution):
+            names.setdefault(str(entry.name), []).append(entry)
+    return [Found(name, _unlike(names[name])) for name in sorted(names)]
 
 
-def _entries(path: list[str] | None) -> list[Any]:
-    where = {} if path is None else {"path": path}
+def _entries(distribution: Any) -> Iterator[Any]:
+    """Only a file that names the group is parsed; an unreadable one does not hide the plugins of the others."""
     try:
-        with guarded("entry points"):
-            return list(metadata.entry_points(group=GROUP, **where))
-    except Broken:
-        # One distribution with an unreadable file must not hide the plugins of the others.
-        return [entry for found in metadata.distributions(**where) for entry in _entries_of(found)]
-
-
-def _entries_of(distribution: Any) -> Iterator[Any]:
-    try:
-        with guarded("entry points"):
-            entries = list(distribution.entry_points.select(group=GROUP))
-    except Broken:
+        if GROUP not in (distribution.read_text("entry_points.txt") or ""):
+            return
+        entries = list(distribution.entry_points.select(group=GROUP))
+    except Exception:
         return
     yield from entries
+
+
+def _unlike(entries: list[Any]) -> tuple[Any, ...]:
+    """One distribution may be found twice on the path; the first one counts, as it does for imports."""
+    if len(entries) == 1:
+        return (entries[0],)
+    first: dict[tuple[str, str], Any] = {}
+    for entry in entries:
+        name = _of(entry, "name").lower().replace("_", "-").replace(".", "-")
+        first.setdefault((name, entry.value), entry)
+    return tuple(first.values())
 
 
 def _of(entry: Any, attribute: str) -> str:

@@ -86,20 +86,21 @@ def _check_record(judged: Judged) -> None:
 def _list_hooks(judged: Judged) -> None:
     with guarded("its hooks cannot be read"):
         for attribute in dir(judged.module):
+            thing = getattr(judged.module, attribute)
+            if getattr(thing, "shanyrak_impl", None) is None:  # a quick look before pluggy's thorough one
+                _check_forgotten(judged.module, attribute, thing)
+                continue
             options = _READER.parse_hookimpl_opts(judged.module, attribute)
             if options is None:
-                _check_forgotten(judged.module, attribute)
                 continue
             if options.get("wrapper") or options.get("hookwrapper"):
-                raise Broken(
-                    f"`{attribute}` is a wrapper; each plugin is called by itself, so wrappers are refused"
-                )
+                raise Broken(f"`{attribute}` is a wrapper; each plugin is called by itself, so wrappers are refused")
             hook = options.get("specname") or attribute
             judged.hooks[hook] = bool(options.get("optionalhook"))
+            setattr(judged.shown, attribute, thing)
 
 
-def _check_forgotten(module: Any, attribute: str) -> None:
-    thing = getattr(module, attribute)
+def _check_forgotten(module: Any, attribute: str, thing: Any) -> None:
     if (
         attribute.startswith("shanyrak_")
         and isinstance(thing, FunctionType)
@@ -118,9 +119,7 @@ def _open_hooks(judged: Judged) -> None:
         judged.specs = import_module(judged.record.hookspecs)
         scratch = pluggy.PluginManager("shanyrak")
         scratch.add_hookspecs(judged.specs)
-        opens = [
-            name for name in dir(judged.specs) if scratch.parse_hookspec_opts(judged.specs, name) is not None
-        ]
+        opens = [name for name in dir(judged.specs) if scratch.parse_hookspec_opts(judged.specs, name) is not None]
     wrong = [name for name in opens if not name.startswith(prefix) or name == prefix]
     if wrong:
         raise Broken(f"it opens `{wrong[0]}`; hooks of this plugin are named `{prefix}<noun>`")

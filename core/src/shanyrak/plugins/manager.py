@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import pluggy
 
@@ -57,8 +57,7 @@ TAKEN: dict[str, frozenset[str]] = {"shanyrak_stores": frozenset({"sqlite"})}
 """Names of records that the core itself has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offer(Generic[R]):
+class Offer(NamedTuple, Generic[R]):
     """A record and the plugin that offers it."""
 
     plugin: str
@@ -222,10 +221,7 @@ class PluginManager:
 
     def decide(self, hook: str, **arguments: Any) -> list[Refusal]:
         """Ask all; a plugin that raises or answers wrongly refuses under the rule `plugin.NAME`."""
-        answers = [
-            calls.decide(hook, function, plugin)
-            for plugin, function in self._implementations(hook, arguments)
-        ]
+        answers = [calls.decide(hook, function, plugin) for plugin, function in self._implementations(hook, arguments)]
         return [answer for answer in answers if answer is not None]
 
     # ---- observe: one that fails is counted ----------------------------------------------------------------
@@ -243,6 +239,12 @@ class PluginManager:
                 if count & (count - 1) == 0:
                     _log().warning("plugin %s: `%s` failed, %d times so far: %s", plugin, hook, count, wrong)
 
+    def listens(self, hook: str) -> bool:
+        """Whether any active plugin implements `hook`."""
+        self._load()
+        caller = getattr(self._pm.hook, hook, None)
+        return bool(caller is not None and caller.get_hookimpls())
+
     def missed(self) -> dict[str, int]:
         """How often each plugin failed to observe something, in the life of this manager."""
         return dict(self._missed)
@@ -255,9 +257,7 @@ class PluginManager:
 
         plugin = self._load().get(name)
         if plugin is None or plugin.record is None:
-            raise PluginProblem(
-                f"plugin {name}", "it is not installed or did not load", "see `shanyrak plugin list`"
-            )
+            raise PluginProblem(f"plugin {name}", "it is not installed or did not load", "see `shanyrak plugin list`")
         return settings_for(plugin.record, self.switches.tables.get(name, {}))
 
     # ---- within --------------------------------------------------------------------------------------------
@@ -363,7 +363,7 @@ class PluginManager:
 
 def _register(manager: pluggy.PluginManager, plugin: Judged) -> bool:
     try:
-        manager.register(plugin.module, name=plugin.name)
+        manager.register(plugin.shown, name=plugin.name)
     except (pluggy.PluginValidationError, ValueError) as error:
         words = " ".join(str(error).strip().splitlines()[-1].split())
         plugin.refuse(FAILED, f"a hook does not fit its specification: {words}")

@@ -19,9 +19,7 @@ def settings_for(plugin: Plugin, table: Mapping[str, Any]) -> Any:
     if not plugin.settings:
         if table:
             key = next(iter(table))
-            raise UsageProblem(
-                f"commons.toml: {where} {key}", "this plugin has no settings", "take the table out"
-            )
+            raise UsageProblem(f"commons.toml: {where} {key}", "this plugin has no settings", "take the table out")
         return None
     from shanyrak.config.validate import validated
 
@@ -37,7 +35,5 @@ def settings_model(plugin: Plugin) -> Any:
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         raise PluginProblem(f"plugin {plugin.name}", f"`{plugin.settings}` is not a pydantic model", remedy)
     if model.model_config.get("extra") != "forbid":
-        raise PluginProblem(
-            f"plugin {plugin.name}", f"`{plugin.settings}` is not closed (extra='forbid')", remedy
-        )
+        raise PluginProblem(f"plugin {plugin.name}", f"`{plugin.settings}` is not closed (extra='forbid')", remedy)
     return model

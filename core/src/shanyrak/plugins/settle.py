@@ -12,9 +12,7 @@ from shanyrak.plugins.states import ACTIVE, FAILED, WAITING, Judged
 
 _READER = pluggy.PluginManager("shanyrak")
 
-CORE_HOOKS = frozenset(
-    name for name in dir(hookspecs) if _READER.parse_hookspec_opts(hookspecs, name) is not None
-)
+CORE_HOOKS = frozenset(name for name in dir(hookspecs) if _READER.parse_hookspec_opts(hookspecs, name) is not None)
 
 
 def settle(plugins: Iterable[Judged]) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from shanyrak.plugins.discovery import Found
 from shanyrak.records import Plugin
@@ -22,22 +21,42 @@ FAILED = "failed"
 STATES = (ACTIVE, DISABLED, WAITING, INCOMPATIBLE, FAILED)
 
 
-@dataclass(slots=True)
+class Shown:
+    """What pluggy is shown of a plugin: its hooks, and nothing else to look through."""
+
+    def __dir__(self) -> list[str]:
+        return list(vars(self))
+
+
 class Judged:
     """One plugin on its way: what was found, what it declares, the verdict so far (`active` at first)."""
 
-    found: Found
-    state: str = ACTIVE
-    reason: str = ""
-    module: Any = None
-    record: Plugin | None = None
-    hooks: dict[str, bool] = field(default_factory=dict)
-    """The hooks it implements -> whether marked `optionalhook`."""
-    specs: Any = None
-    """The module with the hooks it opens."""
-    opens: tuple[str, ...] = ()
-    import_ms: float = 0.0
-    notes: list[str] = field(default_factory=list)
+    __slots__ = (
+        "found",
+        "hooks",
+        "import_ms",
+        "module",
+        "notes",
+        "opens",
+        "reason",
+        "record",
+        "shown",
+        "specs",
+        "state",
+    )
+
+    def __init__(self, found: Found) -> None:
+        self.found = found
+        self.state = ACTIVE
+        self.reason = ""
+        self.module: Any = None
+        self.record: Plugin | None = None
+        self.shown = Shown()
+        self.hooks: dict[str, bool] = {}  # the hooks it implements -> whether marked `optionalhook`
+        self.specs: Any = None  # the module with the hooks it opens
+        self.opens: tuple[str, ...] = ()
+        self.import_ms = 0.0
+        self.notes: list[str] = []
 
     @property
     def name(self) -> str:
@@ -47,8 +66,7 @@ class Judged:
         self.state, self.reason = state, reason
 
 
-@dataclass(frozen=True, slots=True)
-class PluginState:
+class PluginState(NamedTuple):
     """A plugin as `plugin list` and `plugin info` show it."""
 
     name: str

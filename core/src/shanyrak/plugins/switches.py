@@ -7,21 +7,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 ALL_OFF = "SHANYRAK_PLUGINS"
 SOME_OFF = "SHANYRAK_PLUGINS_DISABLE"
 
 
-@dataclass(frozen=True, slots=True)
-class Switches:
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Switches(NamedTuple):
     """`disabled` and `tables` are keyed by plugin; `disabled` gives the reason in words."""
 
-    disabled: Mapping[str, str] = field(default_factory=dict)
+    disabled: Mapping[str, str] = _NOTHING
     required: tuple[str, ...] = ()
-    tables: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Any] = _NOTHING
     none: str = ""
     """Why no plugin at all is loaded; empty: they are."""
     trouble: str = ""
@@ -47,9 +49,7 @@ def read_switches(workspace: Path | None, env: Mapping[str, str]) -> Switches:
             disabled[name.strip()] = f"by {SOME_OFF}"
     required, bad = _names(tables, "required")
     trouble = trouble or bad
-    none = (
-        f"by {ALL_OFF}={env[ALL_OFF]}" if env.get(ALL_OFF, "").lower() in ("0", "no", "off", "false") else ""
-    )
+    none = f"by {ALL_OFF}={env[ALL_OFF]}" if env.get(ALL_OFF, "").lower() in ("0", "no", "off", "false") else ""
     own = {name: table for name, table in tables.items() if isinstance(table, dict)}
     return Switches(disabled, required, own, none, trouble)
 

@@ -1,0 +1,73 @@
+"""The start-up budget: `shanyrak --help` stays quick and light with twenty plugins."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from statistics import median
+from time import perf_counter
+
+import pytest
+from shanyrak.plugins.discovery import find
+from shanyrak.testing.distribution import command_source, write_plugin
+
+PLUGINS = 20
+MOST = 9
+ROUNDS = 9
+
+SCRIPT = "from shanyrak.cli.main import main; main()"
+"""What the console script does."""
+
+HEAVY = ("pydantic", "numpy", "rich", "psutil", "numba", "sqlite3", "tomlkit", "asyncio")
+
+
+@pytest.fixture
+def env(tmp_path):
+    """Twenty light plugins with a command and an engine each, and compiled modules kept as an installer keeps them."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    engine = "@hookimpl\ndef shanyrak_engines():\n    return [EngineRecord({0!r}, 'An engine.', 'x_{0}_command:say')]\n"
+    for index in range(PLUGINS):
+        hook, module = command_source(f"light{index}")
+        write_plugin(folder, f"light{index}", hook + engine.format(f"light{index}"), more=module)
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE" and not k.startswith("SHANYRAK_")}
+    off = ",".join(found.name for found in find())
+    return {
+        **kept,
+        "PYTHONPATH": str(folder),
+        "PYTHONPYCACHEPREFIX": str(tmp_path / "pycache"),
+        "SHANYRAK_PLUGINS_DISABLE": off,
+    }
+
+
+def test_help_with_twenty_plugins_is_under_nine_bare_starts(env, tmp_path):
+    # A ratio within one run, the median of rounds in turn: the machine's speed and load fall out.
+    bare, help_ = [sys.executable, "-c", "pass"], [sys.executable, "-P", "-c", SCRIPT, "--help"]
+    shown = subprocess.run(help_, env=env, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert shown.stdout.count("Say the name light") == PLUGINS
+    ratios = [seconds(help_, env, tmp_path) / seconds(bare, env, tmp_path) for _ in range(ROUNDS)]
+    print(f"\nhelp with {PLUGINS} plugins / python -c pass: {median(ratios):.1f}, best {min(ratios):.1f}")
+    assert median(ratios) < MOST
+
+
+def seconds(command: list[str], env: dict[str, str], cwd: object) -> float:
+    begun = perf_counter()
+    subprocess.run(command, env=env, cwd=cwd, stdout=subprocess.DEVNULL, check=True)  # type: ignore[call-overload]
+    return perf_counter() - begun
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["plugin", "--help"], ["no-such-command"]])
+def test_no_heavy_module_is_on_the_way(env, tmp_path, arguments):
+    code = (
+        "import json, sys\nfrom shanyrak.cli.app import run\n"
+        f"code = run({arguments!r})\nsys.stderr.write(chr(10) + json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    imported = set(json.loads(done.stderr.splitlines()[-1]))
+    assert "click" in imported
+    assert imported.isdisjoint(HEAVY)
+    assert not any(name.endswith("_command") for name in imported), "no plugin's command was imported"
