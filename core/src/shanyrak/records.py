@@ -6,7 +6,7 @@ Times are milliseconds since the epoch, durations milliseconds, memory bytes, ev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,6 +102,15 @@ class Service:
     summary: str
     target: str
     required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceContext:
+    """What a service is run with; it returns soon after `stopped()` is true."""
+
+    workspace: str
+    settings: Any
+    stopped: Callable[[], bool]
 
 
 # ---- admission ----------------------------------------------------------------------------------------------

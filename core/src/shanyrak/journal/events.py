@@ -34,9 +34,9 @@ class Event(NamedTuple):
         return self._asdict() | {"payload": self.data()}
 
 
-def canonical(payload: Mapping[str, Any]) -> str:
-    """Sorted keys, no blanks, no floats that JSON lacks."""
-    return _encode(payload)
+def canonical(value: Mapping[str, Any] | list[Any]) -> str:
+    """Sorted keys, no blanks, no numbers that JSON lacks."""
+    return _encode(value)
 
 
 def chain(before: str, seq: int, time: int, actor: str, type_: str, subject: str, payload: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from shanyrak.journal.accounts import HELD, LEFT, POOL, USED, Move, post
+from shanyrak.journal.events import canonical
 from shanyrak.journal.store import Rows
 from shanyrak.model import reasons, states
 
@@ -49,6 +50,7 @@ def apply(rows: Rows, seq: int, time: int, actor: str, type_: str, data: Data) -
 @change("site.created")
 def _site(rows: Rows, at: At, data: Data) -> None:
     rows.run("INSERT INTO setting VALUES ('site', ?)", (data["name"],))
+    rows.run("INSERT INTO setting VALUES ('token', ?)", (data["token"],))
 
 
 @change("policy.activated")
@@ -99,12 +101,18 @@ def _resumed(rows: Rows, at: At, data: Data) -> None:
 @change("window.added")
 def _window(rows: Rows, at: At, data: Data) -> None:
     rows.run('INSERT INTO "window" VALUES (?, ?, ?, ?, ?, 1)',
-             (data["id"], json.dumps(data["nodes"]), data["start"], data["until"], data["reason"]))  # fmt: skip
+             (data["id"], canonical(data["nodes"]), data["start"], data["until"], data["reason"]))  # fmt: skip
 
 
 @change("window.removed")
 def _unwindow(rows: Rows, at: At, data: Data) -> None:
     rows.run('UPDATE "window" SET present = 0 WHERE id = ?', (data["id"],))
+
+
+@change("site.paused")
+def _site_paused(rows: Rows, at: At, data: Data) -> None:
+    rows.run("INSERT INTO setting VALUES ('paused', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+             (str(data["paused"]),))  # fmt: skip
 
 
 @change("clock.stepped")
@@ -149,9 +157,17 @@ def _unpaused(rows: Rows, at: At, data: Data) -> None:
 
 @change("grant.issued")
 def _issued(rows: Rows, at: At, data: Data) -> None:
-    rows.run("INSERT INTO credit VALUES (?, ?, ?, ?, ?, ?, 'active')",
-             (data["id"], data["project"], data["unit"], data["programme"], data["start"], data["until"]))  # fmt: skip
+    """`state` is active, or future when its term has not begun."""
+    rows.run("INSERT INTO credit VALUES (?, ?, ?, ?, ?, ?, ?)",
+             (data["id"], data["project"], data["unit"], data["programme"], data["start"], data["until"],
+              data["state"]))  # fmt: skip
     post(rows, at.seq, [Move(POOL, LEFT, data["id"], data["unit"], data["amount"])])
+
+
+@change("grant.opened")
+def _opened(rows: Rows, at: At, data: Data) -> None:
+    """The term of a grant has begun."""
+    rows.run("UPDATE credit SET state = 'active' WHERE id = ?", (data["id"],))
 
 
 @change("grant.returned")
@@ -171,7 +187,7 @@ def _submitted(rows: Rows, at: At, data: Data) -> None:
     state, after = data["state"], data["after"]
     ended = at.time if state == states.REFUSED else 0
     rows.run(_WORKLOAD, (
-        data["id"], data["project"], data["account"], data.get("key"), at.actor, json.dumps(data["spec"]), data["title"],
+        data["id"], data["project"], data["account"], data.get("key"), at.actor, canonical(data["spec"]), data["title"],
         data["pool"], data["width"], data["units"], data["tasks"], data["at_once"], data["walltime"], data["term"],
         data["tries"], state, data["reason"], data["words"], 0, len(after), 0, 0, "[]", 0, 0, 0, 0, 0, "", at.time,
         at.time, 0, ended, None, 1, 0,
@@ -187,10 +203,12 @@ def _held(rows: Rows, at: At, data: Data) -> None:
 
 @change("workload.freed")
 def _freed(rows: Rows, at: At, data: Data) -> None:
-    """What it came after is done: one thing less to wait for."""
-    rows.run("UPDATE workload SET waits = waits - 1, reason = CASE WHEN waits = 1 THEN 'waiting' ELSE reason END,"
-             " words = CASE WHEN waits = 1 THEN 'what it came after is done' ELSE words END WHERE id = ?",
-             (data["id"],))  # fmt: skip
+    """One of those it came after is done; `waits` is how many are left."""
+    if data["waits"]:
+        rows.run("UPDATE workload SET waits = ? WHERE id = ?", (data["waits"], data["id"]))
+    else:
+        rows.run("UPDATE workload SET waits = 0, reason = ?, words = ? WHERE id = ?",
+                 (reasons.WAITING, "what it came after is done", data["id"]))  # fmt: skip
 
 
 @change("workload.ready")
@@ -233,7 +251,7 @@ def _intent(rows: Rows, at: At, data: Data) -> None:
     for id_, token, task, try_, nodes, holds in data["attempts"]:
         rows.run(
             "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, '', 0, NULL, 0, '', '', '', '', 1)",
-            (id_, token, row.id, task, try_, json.dumps(nodes), data["bundle"], at.time, row.walltime),
+            (id_, token, row.id, task, try_, canonical(nodes), data["bundle"], at.time, row.walltime),
         )
         for line, (credit, amount) in enumerate(holds):
             rows.run("INSERT INTO hold VALUES (?, ?, ?, ?)", (token, line, credit, amount))
@@ -291,11 +309,11 @@ def _attempt_ended(rows: Rows, at: At, data: Data) -> None:
     row.live -= 1
     row.started = row.started or data["started"]
     fate = data["fate"]
-    if fate == "again" and not row.stopping:
+    if fate == "again":
         row.again = sorted([*row.again, data["task"]])
         row.backoff = max(row.backoff, data["backoff"])
         row.queued, row.spell = at.time, row.spell + 1
-    elif fate in ("again", "stopped"):
+    elif fate == "stopped":
         row.dropped += 1
     else:
         setattr(row, fate, getattr(row, fate) + 1)
@@ -405,7 +423,7 @@ def _save(rows: Rows, at: At, row: Work, reason: str, words: str) -> None:
         "UPDATE workload SET state = ?, reason = ?, words = ?, next = ?, again = ?, live = ?, done = ?, failed = ?,"
         " lost = ?, dropped = ?, stopping = ?, backoff = ?, queued = ?, started = ?, ended = ?, exit_code = ?, spell = ?"
         " WHERE id = ?",
-        (row.state, reason, words, row.next, json.dumps(row.again), row.live, row.done, row.failed, row.lost,
+        (row.state, reason, words, row.next, canonical(row.again), row.live, row.done, row.failed, row.lost,
          row.dropped, row.stopping, row.backoff, row.queued, row.started, row.ended, row.exit_code, row.spell, row.id),
     )  # fmt: skip
 

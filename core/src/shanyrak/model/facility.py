@@ -26,8 +26,8 @@ class Pool:
         return f"{self.unit}-second"
 
     def node_names(self) -> list[str]:
-        """Names of the nodes, in order: `gpu-1`, `gpu-2`, ..."""
-        return [f"{self.name}-{number}" for number in range(1, self.nodes + 1)]
+        """Names of the nodes, in order: `gpu-0`, `gpu-1`, ..."""
+        return [f"{self.name}-{number}" for number in range(self.nodes)]
 
     def units_for(self, gpus: int, cpus: int, memory: int) -> int:
         """Units a node that a request takes: the most of its GPUs, and its CPUs and memory by share."""

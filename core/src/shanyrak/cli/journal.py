@@ -1,0 +1,91 @@
+"""`shanyrak events`, `verify`, `backup`, `restore` and `store`: the journal and its proofs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from shanyrak.cli.frame import Frame, pass_frame
+from shanyrak.cli.opened import as_json, opened
+from shanyrak.cli.output import emit_json, moment, table
+
+
+@click.command()
+@click.option("--after", default=0, help="Only those with a higher number.")
+@click.option("--last", type=click.IntRange(1), help="Only the last so many.")
+@as_json
+@pass_frame
+def events(frame: Frame, after: int, last: int | None, as_json: bool) -> None:
+    """Show the journal: every fact about this site, in order, each with its actor."""
+    with opened(frame) as site:
+        found = site.events(after)[-(last or 0):]
+    if as_json:
+        emit_json([event.public() for event in found])
+        return
+    for event in found:
+        click.echo(f"{event.seq:>6}  {moment(event.time)}  {event.actor}  {event.type}  {event.subject}  "
+                   f"{json.dumps(event.data(), ensure_ascii=False)[:200]}")  # fmt: skip
+
+
+@click.command()
+@as_json
+@pass_frame
+def verify(frame: Frame, as_json: bool) -> int:
+    """Prove the journal: the file, the chain of hashes, the tables against the events, the account."""
+    from shanyrak.control.proofs import verify as prove
+
+    proofs = prove(frame.workspace(), frame.plugins)
+    good = all(proof["holds"] for proof in proofs)
+    if as_json:
+        emit_json({"holds": good, "proofs": proofs})
+    else:
+        for proof in proofs:
+            click.echo(f"{'holds' if proof['holds'] else 'BROKEN':<7} {proof['proof']}")
+            for fault in proof["faults"]:
+                click.echo(f"        {fault}")
+    return 0 if good else 6
+
+
+@click.command()
+@click.argument("target", metavar="FILE", type=click.Path(path_type=Path))
+@pass_frame
+def backup(frame: Frame, target: Path) -> None:
+    """Copy the journal and commons.toml to FILE (a .tar) while everything goes on; the copy is verified."""
+    from shanyrak.control.backup import backup as copy
+
+    with opened(frame) as site:
+        seq = copy(site, target)
+    click.echo(f"{target} holds the journal up to event {seq}. Secrets and logs are not in it.")
+
+
+@click.command()
+@click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@pass_frame
+def restore(frame: Frame, source: Path, folder: Path) -> None:
+    """Bring the workspace in FILE back as DIR, a new folder."""
+    from shanyrak.control.backup import restore as bring
+
+    seq = bring(source, folder)
+    click.echo(f"{folder} is a workspace again, up to event {seq}.")
+    click.echo(f"Next: put its secrets back into {folder / 'secrets'}, then shanyrak -C {folder} verify")
+
+
+@click.group()
+def store() -> None:
+    """Show where the journal is kept."""
+
+
+@store.command()
+@as_json
+@pass_frame
+def info(frame: Frame, as_json: bool) -> None:
+    """Say where the journal is, how large, and which stores there are."""
+    with opened(frame) as site:
+        found = site.store_info()
+    if as_json:
+        emit_json(found)
+        return
+    table(({"key": key, "value": value} for key, value in found.items()), {"key": "STORE", "value": ""})

@@ -1,0 +1,39 @@
+"""`shanyrak ps`: work with its state and reason."""
+
+from __future__ import annotations
+
+import click
+
+from shanyrak.cli.frame import Frame, pass_frame
+from shanyrak.cli.mishaps import say
+from shanyrak.cli.opened import as_json, opened
+from shanyrak.cli.output import duration, emit_json, table
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Work that has ended, too.")
+@click.option("--project", default="", help="Only of this project.")
+@as_json
+@pass_frame
+def ps(frame: Frame, everything: bool, project: str, as_json: bool) -> None:
+    """List work that waits or runs, with the reason for where it is."""
+    with opened(frame) as site:
+        rows = site.ps(everything, project)
+        now = site.journal.now()
+        trouble = site.policy_trouble()
+    if as_json:
+        emit_json(rows)
+        return
+    for row in rows:
+        begun = row["started"]
+        row["waited"] = duration((begun or row["ended"] or now) - row["submitted"])
+        row["ran"] = duration((row["ended"] or now) - begun) if begun else ""
+        tasks = row.get("tasks")
+        row["size"] = f"{row['width']}x{row['units']} {row['unit']}" + (f" x{tasks['total']}" if tasks else "")
+        if tasks:
+            row["words"] += f" ({tasks['done']} done, {tasks['running']} running, {tasks['waiting']} waiting)"
+    table(rows, {"id": "ID", "project": "PROJECT", "name": "NAME", "size": "SIZE", "state": "STATE", "waited": "WAITED",
+                 "ran": "RAN", "reason": "REASON", "words": "WORDS"},
+          empty="No work has been submitted." if everything else "No work waits or runs. `shanyrak ps --all` shows the past.")  # fmt: skip
+    if trouble:
+        say(trouble)

@@ -1,0 +1,154 @@
+"""Admission: a request is reduced to units, held against the rules, and becomes a submission, queued or refused.
+
+Rules, in order; the first that refuses is the reason: `fits` (it can run here at all), `grant` (one attempt fits in
+what the project's grants still have), then every plugin's admission hook.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shanyrak.errors import RefusedProblem, UsageProblem
+from shanyrak.journal.store import Rows
+from shanyrak.model import reasons, states
+from shanyrak.model.facility import Placement, Pool, place
+from shanyrak.model.quantities import amount_words, duration_words
+from shanyrak.model.workload import Spec
+from shanyrak.records import Refusal, Request
+
+Hooks = Callable[[Request], Iterable[Refusal]]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The reply to a submission: its id, where it stands and why; `existing` when its key was known already."""
+
+    id: int
+    project: str
+    state: str
+    reason: str
+    words: str
+    note: str = ""
+    nearest: str = ""
+    existing: bool = False
+
+
+@dataclass(slots=True)
+class Desk:
+    """What admission looks up, read once for a batch of requests in one transaction."""
+
+    rows: Rows
+    actor: str
+    now: int
+    default_walltime: int
+    hooks: Hooks
+    pools: list[tuple[int, Pool]] = field(default_factory=list)
+    projects: dict[str, tuple[str, int]] = field(default_factory=dict)
+    credits: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.pools = read_pools(self.rows)
+        self.projects = {id_: (sector, account) for id_, sector, account in
+                         self.rows.all("SELECT id, sector, account FROM project")}  # fmt: skip
+        for project, unit, until, amount in self.rows.all(
+            "SELECT c.project, c.unit, c.until, SUM(b.amount) FROM credit c JOIN balance b ON b.credit = c.id"
+            " WHERE c.state IN ('active', 'future') AND b.pot IN ('left', 'held') GROUP BY c.id"
+        ):
+            if not until or until > self.now:
+                self.credits[project, unit] = self.credits.get((project, unit), 0) + int(amount)
+
+    def admit(self, spec: Spec, id_: int) -> tuple[dict[str, Any], Receipt]:
+        """The payload of `workload.submitted` for `spec`, and the reply. Raises UsageProblem for unknown names."""
+        sector, account = self._project(spec.project)
+        after = self._after(spec)
+        array = spec.tasks
+        walltime = spec.walltime or self.default_walltime
+        note, refusal, placement, pool_id = "", None, None, -1
+        try:
+            placement = place([pool for _, pool in self.pools], gpus=spec.gpus, cpus=spec.cpus, memory=spec.mem,
+                              width=spec.width, pool=spec.pool)  # fmt: skip
+        except RefusedProblem as problem:
+            refusal = Refusal("fits", f"it can never run here: {problem.what}: {problem.why}", nearest=problem.fix)
+        if placement:
+            pool_id = next(number for number, pool in self.pools if pool is placement.pool)
+            note = placement.note
+            refusal = self._grant(spec.project, placement, walltime) or self._plugins(spec, sector, placement, walltime)
+        state = states.REFUSED if refusal else states.QUEUED
+        reason, words = self._reason(refusal, after)
+        data = {
+            "id": id_, "project": spec.project, "account": account, "spec": spec.model_dump(mode="json", exclude_defaults=True),
+            "title": spec.title, "pool": pool_id, "width": placement.width if placement else spec.width,
+            "units": placement.units if placement else 0, "tasks": len(array), "at_once": array.at_once,
+            "walltime": walltime, "term": self.now + spec.term if spec.term else 0, "tries": spec.retry.tries,
+            "state": state, "reason": reason, "words": words, "after": after,
+        }  # fmt: skip
+        if spec.key and not refusal:
+            data["key"] = spec.key
+        nearest = refusal.nearest if refusal else ""
+        if refusal:
+            data["nearest"] = nearest
+        return data, Receipt(id_, spec.project, state, reason, words, note, nearest)
+
+    def _project(self, project: str) -> tuple[str, int]:
+        found = self.projects.get(project)
+        if found is None:
+            raise unknown("project", project, self.projects, "add it with `shanyrak project add`")
+        return found
+
+    def _after(self, spec: Spec) -> list[int]:
+        waiting = []
+        for other in spec.after:
+            row = self.rows.one("SELECT state FROM workload WHERE id = ?", (other,))
+            if row is None:
+                raise UsageProblem(f"field 'after': workload {other}", "it does not exist", "see `shanyrak ps --all`")
+            if row[0] in states.ENDED and row[0] != states.DONE:
+                raise RefusedProblem(f"field 'after': workload {other}", f"it is {row[0]}, so this can never start",
+                                     "submit that one again first")  # fmt: skip
+            if row[0] != states.DONE:
+                waiting.append(other)
+        return waiting
+
+    def _grant(self, project: str, placement: Placement, walltime: int) -> Refusal | None:
+        unit, need = placement.pool.account_unit, placement.hold(walltime)
+        have = self.credits.get((project, unit))
+        if have is None:
+            return Refusal("grant", f"project {project} has no grant of {unit}s", {"need": need},
+                           f"shanyrak grant add {project} {need} {unit}")  # fmt: skip
+        if need <= have:
+            return None
+        rate = placement.width * placement.units
+        longest = max(have, 0) // rate
+        words = (f"it asks for {amount_words(need, unit)} ({placement.width} x {placement.units} units for "
+                 f"{duration_words(walltime)}), the grants of {project} have {amount_words(have, unit)}")  # fmt: skip
+        nearest = f"the same with --walltime {longest}s" if longest else "none: the grants are used up"
+        return Refusal("grant", words, {"need": need, "have": have}, nearest)
+
+    def _plugins(self, spec: Spec, sector: str, placement: Placement, walltime: int) -> Refusal | None:
+        request = Request(spec.project, sector, self.actor, placement.pool.name, placement.pool.account_unit,
+                          placement.width, placement.units, len(spec.tasks), walltime,
+                          spec.model_dump(mode="json", exclude={"env", "secrets"}), self.now)  # fmt: skip
+        return next(iter(self.hooks(request)), None)
+
+    @staticmethod
+    def _reason(refusal: Refusal | None, after: list[int]) -> tuple[str, str]:
+        if refusal:
+            return refusal.rule, refusal.words
+        if after:
+            return reasons.AFTER, f"comes after {', '.join(map(str, after))}"
+        return reasons.WAITING, "waits for the next decision"
+
+
+def read_pools(rows: Rows) -> list[tuple[int, Pool]]:
+    """The pools that are declared now, with their numbers, in order."""
+    return [(row[0], Pool(*row[1:])) for row in rows.all(
+        "SELECT id, name, engine, unit, nodes, units, cpus, memory FROM pool WHERE present = 1 ORDER BY id")]  # fmt: skip
+
+
+def unknown(kind: str, name: str, known: Iterable[str], fix: str) -> UsageProblem:
+    """The error for a name that does not exist, with the nearest one that does."""
+    names: Sequence[str] = sorted(known)
+    near = difflib.get_close_matches(name, names, 1)
+    return UsageProblem(f"{kind} {name!r}", "it does not exist", f"did you mean {near[0]!r}?" if near else fix)

@@ -1,0 +1,423 @@
+"""The controller: observe, settle, decide, dispatch, in rounds, while it holds the lease.
+
+A restart needs no code of its own: what lives is in the journal, what has no launch on record is launched (or found)
+by its token, what has one is observed.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from shanyrak.control import facility, intents, launches, timers
+from shanyrak.control.decider import Decider, Outcome
+from shanyrak.control.feed import Feed
+from shanyrak.control.lease import Lease, LeaseLost
+from shanyrak.control.observers import Observers
+from shanyrak.control.promises import give, keep
+from shanyrak.control.settle import Open, end, late
+from shanyrak.errors import EngineProblem, Problem, UnfitProblem
+from shanyrak.journal import points
+from shanyrak.journal.journal import Writer
+from shanyrak.journal.store import Rows
+from shanyrak.model.reasons import INFRASTRUCTURE
+from shanyrak.records import Launched, Seen
+
+if TYPE_CHECKING:
+    from shanyrak.api import Engine
+    from shanyrak.control.site import Site
+
+log = logging.getLogger("shanyrak.controller")
+
+ROUND_S = 0.1
+"""The longest that a new event or an end goes unnoticed."""
+TROUBLE_S = 1.0
+"""How long an engine that failed to launch or stop is left alone."""
+NODES_S = 10.0
+"""How often engines are asked for their nodes."""
+HARMLESS = frozenset({"workload.submitted", "project.added", "decision.made", "backup.made"})
+"""Events that never make a plan wrong which was made before them."""
+SILENT = frozenset({"attempt.launched", "attempt.known", "attempt.unknown", "decision.made", "backup.made", "clock.stepped",
+                    "promise.given", "promise.moved", "lease.taken"})  # fmt: skip
+"""Events after which the same policy would decide the same: no reason for a round."""
+
+
+class Controller:
+    """One controller over a site. `step` is one round; `run` goes on until it is told to stop."""
+
+    def __init__(self, site: Site, lease: Lease, engines: dict[int, Engine], decider: Decider) -> None:
+        self.site, self.lease, self.engines, self.decider = site, lease, engines, decider
+        self.journal, self.actor, self._token = site.journal, "controller", site.token
+        self.open: dict[str, Open] = {}
+        self._told: dict[str, float] = {}
+        self._watch: dict[str, Open] = {}
+        self._quiet_until: dict[int, float] = {}
+        self._asked_nodes = -NODES_S
+        self._down: dict[int, str] = {}
+        self._decided = -1
+        self._wake = 0
+        self._timer = 0
+        self._retrying = False
+        self._version = -1
+        self._carry: Any = None
+        self._observers = Observers(site)
+        with self.journal.read() as rows:
+            self.feed = Feed(rows)
+            self._load(rows)
+
+    # ---- the loop -------------------------------------------------------------------------------------------
+
+    def run(self, stopped: Callable[[], bool], until_idle: bool, tick: Callable[[], None] = lambda: None) -> None:
+        """Rounds until `stopped()`, or, with `until_idle`, until nothing is left that could happen."""
+        while not stopped():
+            try:
+                busy = self.step()
+            except LeaseLost:
+                raise
+            except UnfitProblem as problem:  # a locked journal, a full disk: wait, lose nothing
+                log.warning("%s", problem)
+                self._recover()
+                time.sleep(TROUBLE_S)
+                continue
+            tick()
+            if not busy:
+                if until_idle and self.idle():
+                    return
+                self._wait()
+
+    def idle(self) -> bool:
+        """Nothing lives and nothing that waits could start by time alone."""
+        return not self.open and not self._wake and not self._retrying
+
+    def step(self) -> bool:
+        """One round; True when something was done."""
+        self.lease.heartbeat()
+        busy = self._report_nodes()
+        busy |= self._observe()
+        busy |= self._stop()
+        busy |= self._ring()
+        busy |= self._launch_pending()
+        self._catch_up()
+        if self._decided != self.feed.seq or (self._wake and self._now() >= self._wake):
+            busy |= self._decide()
+        self._observers.show()
+        return busy
+
+    def close(self) -> None:
+        """Let go: the lease, the child, the engines. What runs goes on."""
+        self.decider.close()
+        for engine in self.engines.values():
+            engine.close()
+        try:
+            self.lease.leave(self.actor)
+        except Problem as problem:
+            log.info("%s", problem)
+
+    # ---- what is known --------------------------------------------------------------------------------------
+
+    def _load(self, rows: Rows) -> None:
+        self.open = {
+            row[0]: Open(row[0], *row[1:6], launched=bool(row[6]), started=row[7], stop=row[8], unknown=bool(row[9]))
+            for row in rows.all(
+                "SELECT a.token, a.id, a.workload, a.task, a.try, w.pool, a.launched, a.started, a.stop, a.unknown_since"
+                " FROM attempt a JOIN workload w ON w.id = a.workload WHERE a.open = 1")
+        }  # fmt: skip
+        self._watch = {
+            row[0]: Open(row[0], *row[1:6], launched=True, started=0)
+            for row in rows.all(
+                "SELECT a.token, a.id, a.workload, a.task, a.try, w.pool FROM attempt a JOIN workload w ON w.id = a.workload"
+                " LEFT JOIN charge c ON c.token = a.token WHERE a.open = 0 AND a.cause IN ('absent', 'node', 'unknown')"
+                " AND w.state = 'lost' AND c.token IS NULL")
+        }  # fmt: skip
+
+    def _recover(self) -> None:
+        """After a failed transaction: forget what was only in memory and read it again."""
+        try:
+            with self.journal.read() as rows:
+                self.feed = Feed(rows)
+                self._load(rows)
+            self._decided, self._version = -1, -1
+        except Problem as problem:
+            log.warning("%s", problem)
+
+    def _catch_up(self) -> None:
+        version = self.journal.store.version()
+        if version == self._version:
+            return
+        before = self.feed.seq
+        with self.journal.read() as rows:
+            new = self.feed.catch_up(rows)
+            self._timer = timers.soonest(rows)
+            self._retrying = rows.one("SELECT 1 FROM workload WHERE ended = 0 AND backoff != 0") is not None
+        self._version = version
+        if self._decided == before and all(event.type in SILENT for event in new):
+            self._decided = self.feed.seq
+        for event in new:
+            if event.type == "workload.stopped":
+                id_ = event.data()["id"]
+                for attempt in self.open.values():
+                    if attempt.workload == id_ and not attempt.stop:
+                        attempt.stop = event.data()["reason"]
+
+    def _now(self) -> int:
+        return self.journal.clock.now()
+
+    def _acting(self) -> Any:
+        """A transaction of an act: guarded by the lease's epoch."""
+        return _Act(self)
+
+    # ---- engines --------------------------------------------------------------------------------------------
+
+    def _report_nodes(self) -> bool:
+        if time.monotonic() - self._asked_nodes < NODES_S:
+            return False
+        self._asked_nodes = time.monotonic()
+        with self.journal.read() as rows:
+            pools = {id_: name for id_, name in rows.all("SELECT id, name FROM pool WHERE present = 1")}
+            changed = []
+            for id_, engine in self.engines.items():
+                try:
+                    changed += facility.reported(rows, pools[id_], engine.nodes())
+                except EngineProblem as problem:
+                    log.warning("%s", problem)
+                except Exception as error:
+                    log.warning("engine of pool %s: nodes() raised %r", pools[id_], error)
+        if changed:
+            with self._acting() as writer:
+                writer.append("node.reported", "facility", {"nodes": changed})
+        return bool(changed)
+
+    def _ask(self, id_: int, what: str, call: Callable[[Engine], Any]) -> Any:
+        """Call an engine; None when it cannot be reached, from which nothing is concluded."""
+        try:
+            answer = call(self.engines[id_])
+            self._down.pop(id_, None)
+            return answer
+        except Exception as error:  # an engine is a plugin: whatever it raises, the ring goes on
+            words = str(error) if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
+            if self._down.get(id_) != words:
+                log.warning("engine of pool %s, %s: %s", id_, what, words)
+            self._down[id_] = words
+            self._quiet_until[id_] = time.monotonic() + TROUBLE_S
+            return None
+
+    def _by_pool(self, attempts: Sequence[Open]) -> dict[int, list[Open]]:
+        grouped: dict[int, list[Open]] = {}
+        for attempt in attempts:
+            if attempt.pool in self.engines and self._quiet_until.get(attempt.pool, 0.0) <= time.monotonic():
+                grouped.setdefault(attempt.pool, []).append(attempt)
+        return grouped
+
+    def _observe(self) -> bool:
+        changes: list[tuple[Open, Seen]] = []
+        after: list[tuple[Open, Seen]] = []
+        unknown: list[Open] = []
+        watched = [a for a in self.open.values() if a.launched or a.token in self._told]
+        for pool, attempts in self._by_pool([*watched, *self._watch.values()]).items():
+            seen = self._ask(pool, "observe", lambda e, asked=attempts: list(e.observe([a.token for a in asked])))
+            if seen is None or len(seen) != len(attempts):
+                unknown += [a for a in attempts if a.token in self.open and not a.unknown]
+                continue
+            for attempt, what in zip(attempts, seen, strict=True):
+                if attempt.token not in self.open:
+                    if what.state == "ended" and what.ran_ms:
+                        after.append((attempt, what))
+                elif what.state == "unknown":
+                    if not attempt.unknown:
+                        unknown.append(attempt)
+                elif what.state in ("ended", "absent") or not attempt.started or attempt.unknown:
+                    changes.append((attempt, what))
+        if not (changes or after or unknown):
+            return False
+        self._settle(changes, after, unknown)
+        return True
+
+    def _settle(
+        self, changes: list[tuple[Open, Seen]], after: list[tuple[Open, Seen]], unknown: list[Open]
+    ) -> None:
+        ended: dict[int, list[str]] = {}
+        points.reached("settle.before")
+        with self._acting() as writer:
+            if unknown:
+                writer.append("attempt.unknown", "attempts", {"tokens": [a.token for a in unknown]})
+            started: dict[int, list[list[Any]]] = {}
+            for attempt, seen in changes:
+                if seen.state in ("ended", "absent"):
+                    end(writer, attempt, seen)
+                    ended.setdefault(attempt.pool, []).append(attempt.token)
+                elif not attempt.started:
+                    started.setdefault(attempt.workload, []).append([attempt.token, seen.started_ms or writer.now])
+                else:
+                    writer.append("attempt.known", attempt.token, {"tokens": [attempt.token]})
+            for id_, pairs in started.items():
+                writer.append("attempt.started", id_, {"workload": id_, "attempts": pairs})
+            for attempt, seen in after:
+                late(writer, attempt.token, seen)
+        points.reached("settle.after")
+        for attempt in unknown:
+            attempt.unknown = True
+        for attempt, seen in changes:
+            attempt.unknown = False
+            attempt.started = attempt.started or seen.started_ms or 1
+            if (seen.state == "absent" or seen.cause in INFRASTRUCTURE) and not seen.fenced:
+                self._watch[attempt.token] = attempt
+        for pool, tokens in ended.items():
+            for token in tokens:
+                del self.open[token]
+                self._told.pop(token, None)
+            gone = [token for token in tokens if token not in self._watch]
+            self._ask(pool, "forget", lambda e, known=gone: e.forget(known))
+        for attempt, _ in after:
+            self._watch.pop(attempt.token, None)
+        points.reached("forget.after")
+
+    def _stop(self) -> bool:
+        """Tell engines to stop what a person asked to stop, again every few seconds until it has ended."""
+        now = time.monotonic()
+        due = [a for a in self.open.values() if a.stop and now - self._told.get(a.token, -60.0) > 5.0]
+        if due:
+            points.reached("stopped.before")
+        told = False
+        for pool, attempts in self._by_pool(due).items():
+            tokens = [a.token for a in attempts]
+            if self._ask(pool, "stop", lambda e, asked=tokens: e.stop(asked) or True):
+                self._told.update(dict.fromkeys(tokens, now))
+                told = True
+        return told
+
+    def _ring(self) -> bool:
+        if not self._timer or self._now() < self._timer:
+            return False
+        with self._acting() as writer:
+            timers.ring(writer)
+            self._timer = timers.soonest(writer.rows)
+        return True
+
+    # ---- decide and dispatch --------------------------------------------------------------------------------
+
+    def _decide(self) -> bool:
+        from shanyrak.policy.arrays import ints
+
+        points.reached("decide.before")
+        carry = ints([]) if self._carry is None else self._carry
+        seq, now = self.feed.seq, self._now()
+        outcome = self.decider.decide(self.feed.mirror.view(seq, now), carry)
+        opened: list[Open] = []
+        points.reached("intent.before")
+        with self._acting() as writer:
+            moved = {type_ for (type_,) in writer.rows.all("SELECT DISTINCT type FROM event WHERE seq > ?", (seq,))}
+            if moved - HARMLESS:
+                return True  # what the plan was made from has changed: decide again
+            opened = self._write(writer, outcome, seq, now)
+            self._decided = seq if moved else writer.seq
+        points.reached("intent.after")
+        self._carry = outcome.carry
+        self._wake = outcome.plan.wake if outcome.plan.wake > now else 0
+        self.open.update({attempt.token: attempt for attempt in opened})
+        self._catch_up()
+        if opened:
+            self._launch(opened)
+        return bool(opened)
+
+    def _write(self, writer: Writer, outcome: Outcome, seq: int, now: int) -> list[Open]:
+        """The plan as events; a round that changes nothing writes nothing."""
+        plan, before = outcome.plan, writer.seq
+        opened: list[Open] = []
+        purse = intents.Purse(writer.rows, {})
+        for id_, tasks in plan.starts():
+            started = intents.intend(writer, purse, self._token, id_, tasks)
+            if started:
+                keep(writer, id_)
+            opened += started
+        give(writer, plan.promise_job.tolist(), plan.promise_at.tolist(), int(self.decider.params["margin"]))
+        if writer.seq > before or outcome.by == "fallback":
+            shown = {name: value for name, value in plan.to_dict().items() if not name.startswith("wait_")}
+            writer.append("decision.made", seq, {
+                "view": seq, "now": now, "policy": self.decider.name, "params": dict(self.decider.params),
+                "carry": outcome.carry.tolist(), "plan": shown, "plan_hash": plan.hash(), "outcome": outcome.by,
+                "cause": outcome.cause,
+            })  # fmt: skip
+        return opened
+
+    def _launch_pending(self) -> bool:
+        """Attempts whose launch is not on record: after a restart, or when an engine did not answer."""
+        pending = [a for a in self.open.values() if not a.launched and not a.stop]
+        if not pending or all(self._quiet_until.get(a.pool, 0.0) > time.monotonic() for a in pending):
+            return False
+        return self._launch(pending)
+
+    def _launch(self, attempts: list[Open]) -> bool:
+        answers: list[tuple[Open, Launched]] = []
+        for pool, group in self._by_pool(attempts).items():
+            with self.journal.read() as rows:
+                ready, impossible = launches.launches(rows, [a.token for a in group], self.site.secrets)
+            known = {a.token: a for a in group}
+            answers += [(known[token], Launched(token, refused=words, user_fault=True)) for token, words in impossible.items()]
+            with self.journal.read() as rows:
+                self.lease.check(rows)
+            replies = self._ask(pool, "launch", lambda e, asked=ready: list(e.launch(asked))) if ready else []
+            points.reached("launch.after")
+            if replies is not None:
+                answers += [(known[reply.token], reply) for reply in replies if reply.token in known]
+        if not answers:
+            return False
+        self._record_launches(answers)
+        return True
+
+    def _record_launches(self, answers: list[tuple[Open, Launched]]) -> None:
+        points.reached("launched.before")
+        started: dict[int, list[list[str]]] = {}
+        with self._acting() as writer:
+            for attempt, reply in answers:
+                if reply.refused:
+                    cause = "launch" if reply.user_fault else "node"
+                    end(writer, attempt, Seen(reply.token, "ended", ended_ms=writer.now, cause=cause,
+                                              words=reply.refused, fenced=True))  # fmt: skip
+                else:
+                    started.setdefault(attempt.workload, []).append(
+                        [reply.token, reply.handle, ",".join(reply.isolation)])  # fmt: skip
+            for id_, lines in started.items():
+                writer.append("attempt.launched", id_, {"attempts": lines})
+        points.reached("launched.after")
+        for attempt, reply in answers:
+            if reply.refused:
+                self.open.pop(attempt.token, None)
+            else:
+                attempt.launched = True
+
+    def _wait(self) -> None:
+        """Until something may have changed, at most a tenth of a second."""
+        live = {a.pool for a in self.open.values()}
+        engines = [self.engines[pool] for pool in live if pool in self.engines]
+        if len(engines) == 1:
+            try:
+                engines[0].wait(ROUND_S)
+                return
+            except Exception as error:
+                log.warning("engine: wait() raised %r", error)
+        time.sleep(ROUND_S / 2)
+
+
+class _Act:
+    """`with controller._acting() as writer`: one transaction that fails when the lease is lost."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+        self._context = controller.journal.write(controller.actor)
+
+    def __enter__(self) -> Writer:
+        writer = self._context.__enter__()
+        try:
+            self._controller.lease.check(writer.rows)
+            if step := self._controller.journal.clock.take_step():
+                writer.append("clock.stepped", "clock", {"by": step})
+        except BaseException as error:
+            if not self._context.__exit__(type(error), error, error.__traceback__):
+                raise
+        return writer
+
+    def __exit__(self, *error: Any) -> Any:
+        self._controller._version = -1  # our own commits do not move the store's version
+        return self._context.__exit__(*error)

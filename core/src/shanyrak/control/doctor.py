@@ -1,0 +1,118 @@
+"""What a person should know before `up`: each thing this site needs, with what to do where it lacks."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from shanyrak.control.decider import find_policy
+from shanyrak.errors import Problem
+
+if TYPE_CHECKING:
+    from shanyrak.control.site import Site
+    from shanyrak.plugins.manager import PluginManager
+
+LOW_DISK = 1 << 30
+
+
+class Finding(NamedTuple):
+    """`level` is ok, warn or bad (must be repaired first)."""
+
+    level: str
+    subject: str
+    words: str
+    fix: str = ""
+
+
+def examine(folder: Path, manager: PluginManager) -> list[Finding]:
+    """Every finding. Never raises for what it examines."""
+    from shanyrak.control.site import Site
+
+    findings = [*_plugins(manager)]
+    try:
+        site = Site.open(folder, manager)
+    except Problem as problem:
+        return [*findings, Finding("bad", problem.what, problem.why, problem.fix)]
+    try:
+        for look in (_folder, _journal, _policy, _engines, _controller, _disk):
+            findings += _safely(look, site)
+    finally:
+        site.close()
+    return findings
+
+
+def _safely(look: Callable[[Site], Iterator[Finding]], site: Site) -> list[Finding]:
+    try:
+        return list(look(site))
+    except Problem as problem:
+        return [Finding("bad", problem.what, problem.why, problem.fix)]
+
+
+def _plugins(manager: PluginManager) -> Iterator[Finding]:
+    for plugin in manager.states():
+        broken = plugin.state in ("failed", "incompatible")
+        yield Finding("warn" if broken else "ok", f"plugin {plugin.name}", plugin.state + (f": {plugin.reason}" if
+                      plugin.reason else ""), f"shanyrak plugin check {plugin.name}" if broken else "")  # fmt: skip
+
+
+def _folder(site: Site) -> Iterator[Finding]:
+    mode = stat.S_IMODE(site.folder.stat().st_mode)
+    if mode & 0o077:
+        yield Finding("warn", "the workspace", f"others may enter it ({mode:o})", f"chmod 700 {site.folder}")
+    else:
+        yield Finding("ok", "the workspace", "only its owner may enter it")
+    if site.secrets.is_dir():
+        for secret in sorted(site.secrets.iterdir()):
+            if secret.stat().st_mode & 0o077:
+                yield Finding("warn", f"secret {secret.name}", "others may read it", f"chmod 600 {secret}")
+
+
+def _journal(site: Site) -> Iterator[Finding]:
+    wrong = site.journal.store.damage()
+    if wrong:
+        yield Finding("bad", "the journal", wrong[0], "restore a backup with `shanyrak restore`")
+    found = site.account()
+    if found["balanced"]:
+        yield Finding("ok", "the journal", "the file is sound and the account balances (`shanyrak verify` proves more)")
+    else:
+        yield Finding("bad", "the account", found["faults"][0], "see `shanyrak account check`")
+
+
+def _policy(site: Site) -> Iterator[Finding]:
+    record, _ = find_policy(site.manager, site.active_policy())
+    yield Finding("ok", "the policy", f"{record.name} {record.version}" if record else "the core's kernel")
+    if trouble := site.policy_trouble():
+        yield Finding("warn", "the policy", trouble, "see `shanyrak events`")
+
+
+def _engines(site: Site) -> Iterator[Finding]:
+    with site.journal.read() as rows:
+        pools = rows.all("SELECT id, name, engine FROM pool WHERE present = 1 ORDER BY id")
+    for pool, name, engine in pools:
+        made = site.engine(pool)
+        try:
+            nodes = list(made.nodes())
+        finally:
+            made.close()
+        down = [node for node in nodes if not node.up]
+        if down:
+            yield Finding("warn", f"pool {name}", f"{len(down)} of {len(nodes)} nodes are down: {down[0].reason}")
+        else:
+            yield Finding("ok", f"pool {name}", f"engine {engine}: {len(nodes)} node(s) up")
+
+
+def _controller(site: Site) -> Iterator[Finding]:
+    from shanyrak.control.why import controller_words
+
+    yield Finding("ok", "the controller", controller_words(site))
+
+
+def _disk(site: Site) -> Iterator[Finding]:
+    free = shutil.disk_usage(site.folder).free
+    if free < LOW_DISK:
+        yield Finding("warn", "the disk", f"{free >> 20} MiB are free", "make room: a full disk stops all submissions")
+    else:
+        yield Finding("ok", "the disk", f"{free >> 30} GiB are free")

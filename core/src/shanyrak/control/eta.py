@@ -1,0 +1,53 @@
+"""When a workload starts: its promise, or an estimate from the virtual clock, with what that rests on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shanyrak.control.now import PATIENCE_S, moment, patience
+from shanyrak.control.why import controller_words
+from shanyrak.errors import UsageProblem
+from shanyrak.model import states
+from shanyrak.model.quantities import instant_words
+
+if TYPE_CHECKING:
+    from shanyrak.control.site import Site
+
+
+def eta(site: Site, id_: int) -> dict[str, Any]:
+    """`{"id", "state", "start": ms or null, "kind": started | promise | estimate | none, "words", "basis"}`.
+
+    An estimate is what the active policy does on a virtual clock when all work, running and waiting, takes its whole
+    walltime and nothing new arrives. Raises UsageProblem for an unknown id.
+    """
+    with site.journal.read() as rows:
+        row = rows.one("SELECT state, words, started, promised FROM workload WHERE id = ?", (id_,))
+    if row is None:
+        raise UsageProblem(f"workload {id_}", "it does not exist", "see `shanyrak ps --all`")
+    state, words, started, promised = row
+    answer: dict[str, Any] = {"id": id_, "state": state, "controller": controller_words(site)}
+    if started:
+        return answer | {"start": started, "kind": "started", "words": f"it started at {instant_words(started)}",
+                         "basis": "what its engine reported"}  # fmt: skip
+    if state in states.ENDED:
+        return answer | {"start": None, "kind": "none", "words": f"it never starts: it is {state} ({words})", "basis": "its state"}
+    if state != states.QUEUED:
+        return answer | {"start": site.journal.now(), "kind": "estimate", "words": "it is being started", "basis": "its state"}
+    from shanyrak.policy.drive import estimate
+
+    now = moment(site)
+    at: int | None = None
+    try:
+        with patience(5 * PATIENCE_S):
+            at = estimate(now.feed.mirror, id_, now.decide, site.params(), now.view.now)
+        basis = (f"{now.by} on a virtual clock, if all work takes its whole walltime and nothing new comes before it")
+    except Exception as error:
+        basis = f"no estimate: {type(error).__name__}: {error}"
+    if promised:
+        answer |= {"start": promised, "kind": "promise", "words": f"promised: at {instant_words(promised)} at the latest",
+                   "basis": "the promise in the journal", "estimate": at}  # fmt: skip
+        return answer
+    if at is None:
+        return answer | {"start": None, "kind": "none", "words": "it does not start as things stand: see `shanyrak why "
+                         f"{id_}`", "basis": basis}  # fmt: skip
+    return answer | {"start": at, "kind": "estimate", "words": f"about {instant_words(at)}", "basis": basis}

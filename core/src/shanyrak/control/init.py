@@ -1,0 +1,91 @@
+"""Making a workspace: what this machine is, or what is asked for, as pools."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shanyrak.control.site import Site, default_manager, refuse_used
+from shanyrak.errors import UsageProblem
+from shanyrak.model.facility import Pool
+from shanyrak.records import EngineContext, Node
+
+if TYPE_CHECKING:
+    from shanyrak.config.commons import Commons
+    from shanyrak.plugins.manager import PluginManager
+
+
+def make(folder: Path, nodes: str, unit: str, engine: str, manager: PluginManager | None = None) -> tuple[Site, list[str]]:
+    """A new workspace and what a person should know of it. Raises UsageProblem or PluginProblem."""
+    refuse_used(folder.absolute())
+    manager = manager or default_manager(folder)
+    shape = parse_nodes(nodes) if nodes else None
+    here = {kind: machine(manager, engine, kind) for kind in ("gpu", "cpu")}
+    pools, warnings = describe(here, shape, unit, engine)
+    return Site.create(folder, commons_of(folder, pools, manager), manager), warnings
+
+
+def parse_nodes(text: str) -> tuple[int, int]:
+    """`64x8` as (nodes, units a node)."""
+    found = re.fullmatch(r"(\d{1,6})x(\d{1,5})", text.strip().lower())
+    if not found or not int(found[1]) or not int(found[2]):
+        raise UsageProblem(f"--nodes {text!r}", "nodes are written NxU, such as 64x8", "give nodes times units a node")
+    return int(found[1]), int(found[2])
+
+
+def machine(manager: PluginManager, engine: str, unit: str) -> list[Node]:
+    """What an engine finds when nothing is declared, counted in `unit`."""
+    from shanyrak.plugins.loading import load
+
+    offer = manager.engine(engine)
+    with tempfile.TemporaryDirectory(prefix="shanyrak-") as scratch:
+        made = load(offer.record.target, offer.plugin)(
+            EngineContext("probe", scratch, manager.settings(offer.plugin), (), unit)
+        )
+        try:
+            return list(made.nodes())
+        finally:
+            made.close()
+
+
+def describe(
+    here: dict[str, list[Node]], shape: tuple[int, int] | None, unit: str, engine: str
+) -> tuple[list[Pool], list[str]]:
+    """Pools and warnings. Without a shape: a GPU pool where there are GPUs, and a CPU pool."""
+    found = {kind: [node for node in nodes if node.units > 0] for kind, nodes in here.items()}
+    if shape is None:
+        pools = []
+        for kind in (unit,) if unit else ("gpu", "cpu"):
+            if nodes := found[kind]:
+                pools.append(_pool(kind, engine, len(nodes), nodes[0].units, nodes[0]))
+        if not pools:
+            raise UsageProblem("--unit gpu", "this machine has no GPU that can be seen",
+                               "give --nodes NxU to declare them all the same")  # fmt: skip
+        return pools, []
+    kind = unit or ("gpu" if found["gpu"] else "cpu")
+    count, units = shape
+    model = (found[kind] or found["cpu"])[0]
+    real = sum(node.units for node in found[kind])
+    warnings = []
+    if count * units > real:
+        warnings.append(f"warning: {count} x {units} {kind} slots are more than the {real} {kind}s here, so work shares them")
+    return [_pool(kind, engine, count, units, model)], warnings
+
+
+def _pool(kind: str, engine: str, count: int, units: int, node: Node) -> Pool:
+    """A pool of nodes like `node`; when slots exceed the machine, each still has a share of at least one CPU."""
+    return Pool(kind, engine, kind, count, units, max(node.cpus, units if kind == "cpu" else 1), node.memory)
+
+
+def commons_of(folder: Path, pools: list[Pool], manager: PluginManager) -> Commons:
+    """The site's file for these pools. Without a plugin that offers `easy`, the core's own kernel decides."""
+    from shanyrak.config.commons import Commons
+
+    return Commons.model_validate({
+        "site": {"name": folder.absolute().name or "commons"},
+        "pools": [{"name": p.name, "engine": p.engine, "unit": p.unit, "nodes": p.nodes, "units": p.units, "cpus": p.cpus,
+                   "memory": p.memory} for p in pools],
+        "policy": {"active": "easy" if "easy" in manager.policies() else "kernel"},
+    })  # fmt: skip

@@ -1,0 +1,83 @@
+"""From an attempt in the journal to what its engine is told: the same for a first launch and after a restart."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from shanyrak.errors import Problem, UsageProblem
+from shanyrak.journal.store import Rows
+from shanyrak.model.facility import Placement, Pool
+from shanyrak.model.workload import Spec
+from shanyrak.records import Launch
+
+
+def launches(rows: Rows, tokens: Sequence[str], secrets: Path) -> tuple[list[Launch], dict[str, str]]:
+    """A `Launch` for each token, and for those that cannot have one (a secret is missing) why, in words."""
+    ready: list[Launch] = []
+    impossible: dict[str, str] = {}
+    nodes = dict(rows.all("SELECT id, name FROM node"))
+    specs: dict[int, tuple[Spec, dict[str, str], str]] = {}
+    for token in tokens:
+        row = rows.one(
+            "SELECT a.workload, a.task, a.nodes, a.bundle, w.spec, w.actor, w.units, w.width, w.walltime, p.name, p.engine,"
+            " p.unit, p.nodes, p.units, p.cpus, p.memory FROM attempt a JOIN workload w ON w.id = a.workload"
+            " JOIN pool p ON p.id = w.pool WHERE a.token = ?", (token,))  # fmt: skip
+        assert row is not None
+        id_, task, where, bundle, text, actor, units, width, walltime = row[:9]
+        placement = Placement(Pool(*row[9:]), width, units)
+        if id_ not in specs:
+            # The text was checked when it was submitted; a secret may have gone since.
+            spec = Spec.model_validate_json(text)
+            try:
+                specs[id_] = (spec, read_secrets(secrets, spec.secrets), "")
+            except Problem as problem:
+                specs[id_] = (spec, {}, str(problem))
+        spec, values, wrong = specs[id_]
+        if wrong:
+            impossible[token] = wrong
+            continue
+        ready.append(Launch(
+            token=token, workload=id_, task=spec.tasks.index(task), bundle=bundle, argv=spec.command,
+            env={**base_environment(actor), **spec.env}, secrets=values, cwd=spec.cwd, outputs=spec.outputs,
+            nodes=tuple((nodes[node], units) for node in json.loads(where)), unit=placement.pool.unit,
+            cpus=max(spec.cpus, placement.per_unit_cpus), memory=spec.mem or placement.per_unit_memory,
+            walltime_ms=walltime, user=actor, network=spec.network,
+        ))  # fmt: skip
+    return ready, impossible
+
+
+def base_environment(actor: str) -> dict[str, str]:
+    """PATH, HOME and LANG: all that a job has without asking. Nothing is inherited from the controller."""
+    try:
+        home = pwd.getpwnam(actor).pw_dir
+    except KeyError:
+        home = "/"
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8"}
+
+
+def read_secrets(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """The secrets of those names. Raises UsageProblem when one is missing, open to others, or no text."""
+    values = {}
+    for name in names:
+        path = folder / name
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError as error:
+            raise UsageProblem(f"secret {name!r}", f"it cannot be read ({error.strerror})",
+                               f"put it into {path}, mode 0600") from None  # fmt: skip
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
+                raise UsageProblem(f"secret {name!r}", "others may read its file", f"chmod 600 {path}")
+            try:
+                values[name] = file.read(1_000_000).decode().removesuffix("\n")
+            except UnicodeDecodeError:
+                raise UsageProblem(f"secret {name!r}", "it is not UTF-8 text") from None
+        if "\0" in values[name]:
+            raise UsageProblem(f"secret {name!r}", "it has a zero byte")
+    return values

@@ -1,0 +1,134 @@
+"""The lease: at most one controller acts. Every act checks the epoch in its own transaction."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from shanyrak.errors import UnfitProblem
+from shanyrak.journal import points
+from shanyrak.journal.journal import Journal, Writer
+from shanyrak.journal.store import Rows
+
+SILENCE_S = 10.0
+"""A holder of whom nothing is known is replaced after this long without a heartbeat."""
+HEARTBEAT_S = 2.0
+
+
+class LeaseLost(UnfitProblem):
+    """Another controller has taken over: this one must not act any more."""
+
+    def __init__(self) -> None:
+        super().__init__("this controller", "another one has taken over, so it stops; its work goes on there")
+
+
+class Holder(NamedTuple):
+    """Who holds the lease: enough to tell a dead process from a live one, and a reused pid from the real one."""
+
+    host: str
+    boot: str
+    pid: int
+    started: str
+
+
+def myself() -> Holder:
+    """This process as a holder."""
+    boot = _read("/proc/sys/kernel/random/boot_id")
+    return Holder(socket.gethostname(), boot, os.getpid(), _start_time(os.getpid())[0])
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
+
+
+def _start_time(pid: int) -> tuple[str, str]:
+    """Start time (clock ticks since boot) and state letter of a process; empty when there is none."""
+    stat = _read(f"/proc/{pid}/stat")
+    fields = stat.rpartition(")")[2].split()
+    return (fields[19], fields[0]) if len(fields) > 19 else ("", "")
+
+
+def judge(holder: Holder, me: Holder) -> str:
+    """`dead` (provably), `live`, or `unknown` (another host, or a process that is stopped)."""
+    if holder.host != me.host:
+        return "unknown"
+    if holder.boot != me.boot:
+        return "dead"
+    started, state = _start_time(holder.pid)
+    if started != holder.started or state in ("", "Z", "X"):
+        return "dead"
+    return "unknown" if state in ("T", "t") else "live"
+
+
+class Lease:
+    """A lease that this process holds."""
+
+    def __init__(self, journal: Journal, epoch: int, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._journal, self.epoch, self._monotonic = journal, epoch, monotonic
+        self._beat = monotonic()
+
+    def check(self, rows: Rows) -> None:
+        """Raise LeaseLost unless this lease is the newest and still held. Call it inside the transaction of an act."""
+        found = rows.one("SELECT epoch, held FROM lease")
+        if found is None or (found[0], found[1]) != (self.epoch, 1):
+            raise LeaseLost
+
+    def heartbeat(self) -> None:
+        """Say that we live, every two seconds."""
+        if self._monotonic() - self._beat >= HEARTBEAT_S:
+            with self._journal.store.write() as rows:
+                self.check(rows)
+                _pulse(rows)
+            self._beat = self._monotonic()
+
+    def leave(self, actor: str) -> None:
+        """Give it back at a clean end."""
+        with self._journal.write(actor) as writer:
+            self.check(writer.rows)
+            writer.append("lease.left", "controller", {"epoch": self.epoch})
+
+
+def take(journal: Journal, actor: str) -> Lease:
+    """Become the controller. Raises UnfitProblem (exit 6) when a live one exists."""
+    me, begun, first = myself(), time.monotonic(), None
+    while True:
+        with journal.write(actor) as writer:
+            found = writer.rows.one("SELECT host, boot, pid, started FROM lease WHERE held = 1")
+            if found is None:
+                return _take(journal, writer, me)
+            holder, pulse = Holder(*found), _read_pulse(writer.rows)
+            verdict = judge(holder, me)
+            first = pulse if first is None else first
+            if verdict == "unknown" and pulse != first:
+                verdict = "live"
+            if verdict == "dead" or (verdict == "unknown" and time.monotonic() - begun >= SILENCE_S):
+                return _take(journal, writer, me)
+        if verdict == "live":
+            raise UnfitProblem("the controller", f"one is already running (pid {holder.pid} on {holder.host})",
+                               "use it, or end it first")  # fmt: skip
+        time.sleep(0.2)
+
+
+def _take(journal: Journal, writer: Writer, me: Holder) -> Lease:
+    newest = writer.rows.one("SELECT COALESCE(MAX(epoch), 0) FROM lease") or (0,)
+    epoch = int(newest[0]) + 1
+    writer.append("lease.taken", "controller", {"epoch": epoch, **me._asdict()})
+    _pulse(writer.rows)
+    points.reached("lease.after")
+    return Lease(journal, epoch)
+
+
+def _pulse(rows: Rows) -> None:
+    rows.run("INSERT INTO pulse VALUES ('lease', 1) ON CONFLICT (name) DO UPDATE SET value = pulse.value + 1")
+
+
+def _read_pulse(rows: Rows) -> int:
+    found = rows.one("SELECT value FROM pulse WHERE name = 'lease'")
+    return int(found[0]) if found else 0

@@ -1,0 +1,70 @@
+"""Long-running parts of plugins: each in a thread of its own, started anew with backoff when it fails."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from shanyrak.errors import Problem, UnfitProblem
+from shanyrak.plugins.loading import load
+from shanyrak.records import ServiceContext
+
+if TYPE_CHECKING:
+    from shanyrak.control.site import Site
+    from shanyrak.plugins.manager import Offer
+    from shanyrak.records import Service
+
+log = logging.getLogger("shanyrak.services")
+BACKOFF_S = (1.0, 5.0, 30.0, 60.0)
+SETTLE_S = 0.5
+"""A required service that fails within this time refuses the start."""
+
+
+class Services:
+    """The services of all active plugins."""
+
+    def __init__(self, site: Site, stopped: Callable[[], bool]) -> None:
+        self._site, self._stopped = site, stopped
+        self._woken = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._failures: dict[str, str] = {}
+
+    def start(self) -> None:
+        """Start them. Raises UnfitProblem when a required one does not come up."""
+        offers = self._site.manager.services()
+        for name, offer in offers.items():
+            thread = threading.Thread(target=self._keep, args=(name, offer), name=f"service-{name}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        required = [name for name, offer in offers.items() if offer.record.required]
+        if required:
+            self._woken.wait(SETTLE_S)
+        for name in required:
+            if name in self._failures:
+                raise UnfitProblem(f"the service {name} of plugin {offers[name].plugin}", self._failures[name],
+                                   "repair it, or disable the plugin")  # fmt: skip
+
+    def join(self) -> None:
+        """Wait a moment for them to return."""
+        self._woken.set()
+        for thread in self._threads:
+            thread.join(2.0)
+
+    def _keep(self, name: str, offer: Offer[Service]) -> None:
+        failures = 0
+        while not self._stopped():
+            try:
+                context = ServiceContext(str(self._site.folder), self._site.manager.settings(offer.plugin), self._stopped)
+                load(offer.record.target, offer.plugin)(context)
+                return
+            except BaseException as error:  # a plugin may raise anything; the ring goes on
+                self._failures[name] = str(error) if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
+            pause = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
+            failures += 1
+            log.warning("service %s of plugin %s failed (%s); again in %g s", name, offer.plugin, self._failures[name], pause)
+            until = threading.Event()
+            if offer.record.required and failures == 1:
+                self._woken.set()
+            until.wait(pause)

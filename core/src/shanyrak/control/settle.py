@@ -1,0 +1,157 @@
+"""Settlement: what an engine saw of an attempt becomes an end, a charge and a release, in one event.
+
+Charge = ceil(units x ms / 1000) with the engine's own duration. What goes over the hold is taken from what is left of
+the same grants, which only so may go below zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from shanyrak.control.requests import settle_dependents
+from shanyrak.journal.accounts import LEFT, balance
+from shanyrak.journal.journal import Writer
+from shanyrak.model import reasons, states
+from shanyrak.model.quantities import duration_words, memory_words
+from shanyrak.records import Seen
+
+RATE = "1"
+"""Version of the charging formula, kept with each charge."""
+BACKOFF_MS = (1_000, 5_000, 30_000, 120_000)
+"""How long work waits before it is tried again after trouble that was not its own, by number of tries."""
+
+
+@dataclass(slots=True)
+class Open:
+    """An attempt that lives, as the controller remembers it."""
+
+    token: str
+    id: int
+    workload: int
+    task: int
+    number: int
+    pool: int
+    launched: bool
+    started: int
+    stop: str = ""
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What the end of an attempt means for its task."""
+
+    fate: str
+    reason: str
+    words: str
+    backoff: int = 0
+
+
+def end(writer: Writer, attempt: Open, seen: Seen) -> str:
+    """Write the end of an attempt: its fate, its charge, its release; gives the workload's state after it."""
+    row = writer.rows.one(
+        "SELECT w.width * w.units, w.walltime, w.tries, p.unit, w.state, w.spec FROM workload w JOIN pool p ON p.id = w.pool"
+        " WHERE w.id = ?", (attempt.workload,))  # fmt: skip
+    assert row is not None
+    units, walltime, tries, kind, _, spec = row
+    fate = judge(seen, attempt, tries, walltime, '"unfenced":true' in spec, writer.now)
+    unit, charged = f"{kind}-second", -(-units * max(0, seen.ran_ms) // 1000)
+    charges, releases = _split(writer, attempt, unit, charged)
+    writer.append("attempt.ended", attempt.token, {
+        "token": attempt.token, "workload": attempt.workload, "task": attempt.task, "unit": unit, "units": units,
+        "started": seen.started_ms or attempt.started, "ended": max(seen.ended_ms, seen.started_ms) or writer.now,
+        "ran": max(0, seen.ran_ms), "exit_code": seen.exit_code, "signal": seen.signal, "cause": seen.cause or seen.state,
+        "isolation": ",".join(seen.isolation), "fate": fate.fate, "backoff": fate.backoff, "reason": fate.reason,
+        "words": fate.words, "charged": charged, "charges": charges, "releases": releases, "part": 1, "rate": RATE,
+        "cpu": seen.cpu_ms, "memory": seen.peak_memory,
+    })  # fmt: skip
+    return_expired(writer, [credit for credit, _ in releases])
+    after = writer.rows.one("SELECT state FROM workload WHERE id = ?", (attempt.workload,))
+    state = str(after[0]) if after else ""
+    if state in states.ENDED:
+        settle_dependents(writer, attempt.workload, state)
+    return state
+
+
+def late(writer: Writer, token: str, seen: Seen) -> None:
+    """A result for an attempt that was closed as lost: recorded, charged once, no state changes."""
+    row = writer.rows.one(
+        "SELECT w.width * w.units, p.unit, w.project FROM attempt a JOIN workload w ON w.id = a.workload"
+        " JOIN pool p ON p.id = w.pool WHERE a.token = ?", (token,))  # fmt: skip
+    if row is None or writer.rows.one("SELECT 1 FROM charge WHERE token = ?", (token,)):
+        return
+    units, unit, project = row[0], f"{row[1]}-second", row[2]
+    charged = -(-units * max(0, seen.ran_ms) // 1000)
+    credit = writer.rows.one("SELECT id FROM credit WHERE project = ? AND unit = ? ORDER BY state, until = 0, until, id",
+                             (project, unit))  # fmt: skip
+    if charged and credit:
+        writer.append("attempt.late", token, {
+            "token": token, "unit": unit, "units": units, "started": seen.started_ms, "ended": seen.ended_ms,
+            "ran": seen.ran_ms, "charged": charged, "charges": [[credit[0], charged, 1]], "releases": [], "part": 1,
+            "rate": RATE,
+        })  # fmt: skip
+
+
+def judge(seen: Seen, attempt: Open, tries: int, walltime: int, unfenced: bool, now: int) -> Fate:
+    """What an end means: the user's failures are final, the infrastructure's are tried again.
+
+    What ended first wins over a stop; a lost attempt is tried again only when no process of it can be left, or when
+    the spec says `retry.unfenced`.
+    """
+    if seen.state == "ended" and seen.cause not in reasons.INFRASTRUCTURE:
+        return _ended(seen, attempt, walltime)
+    words = seen.words or ("its node failed" if seen.cause == "node" else "the engine knows nothing of it any more")
+    if attempt.stop:
+        return Fate("stopped", reasons.STOPPED, f"stopped; {words}")
+    if not (seen.fenced or unfenced):
+        return Fate("lost", reasons.UNFENCED, f"{words}, and nobody can say that it is dead, so it is not run again")
+    if attempt.number >= tries:
+        return Fate("failed", reasons.TRIES, f"{words}; all {tries} tries are used up")
+    backoff = now + BACKOFF_MS[min(attempt.number, len(BACKOFF_MS)) - 1]
+    return Fate("again", "retry", f"{words}; try {attempt.number + 1} of {tries} follows", backoff)
+
+
+def _ended(seen: Seen, attempt: Open, walltime: int) -> Fate:
+    match seen.cause:
+        case "walltime":
+            return Fate("failed", reasons.WALLTIME, f"it ran past its walltime of {duration_words(walltime)}")
+        case "memory":
+            peak = f" (it had {memory_words(seen.peak_memory)})" if seen.peak_memory else ""
+            return Fate("failed", reasons.MEMORY, f"it took more memory than it asked for{peak}")
+        case "launch":
+            return Fate("failed", reasons.LAUNCH, seen.words or "its command could not be started")
+        case "stopped":
+            if attempt.stop:
+                return Fate("stopped", reasons.STOPPED, "stopped by a person")
+            return Fate("failed", reasons.STOPPED, seen.words or "stopped on the engine, not through Shanyrak")
+    if seen.signal:
+        return Fate("failed", reasons.SIGNAL, f"ended by signal {seen.signal}")
+    if seen.exit_code:
+        return Fate("failed", reasons.EXIT, f"exit code {seen.exit_code}")
+    return Fate("done", reasons.OK, "done")
+
+
+def _split(writer: Writer, attempt: Open, unit: str, charged: int) -> tuple[list[list[int]], list[list[int]]]:
+    """Pay `charged` from the holds in their order; what is missing from the same grants, what is left over returns."""
+    charges, releases, rest, last = [], [], charged, 0
+    for credit, amount in writer.rows.all("SELECT credit, amount FROM hold WHERE token = ? ORDER BY line", (attempt.token,)):
+        paid = min(rest, amount)
+        rest -= paid
+        last = credit
+        if paid:
+            charges.append([credit, paid, 0])
+        if amount > paid:
+            releases.append([credit, amount - paid])
+    if rest:
+        charges.append([last, rest, 1])
+    return charges, releases
+
+
+def return_expired(writer: Writer, credits: list[int]) -> None:
+    """What came back to a grant that is over goes on to the pool."""
+    for credit in dict.fromkeys(credits):
+        found = writer.rows.one("SELECT state FROM credit WHERE id = ?", (credit,))
+        left = balance(writer.rows, credit, LEFT)
+        if found and found[0] in ("expired", "pulled") and left > 0:
+            writer.append("grant.returned", credit, {"id": credit, "amount": left, "state": found[0], "how": found[0]})

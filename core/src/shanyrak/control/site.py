@@ -1,0 +1,380 @@
+"""`Site`: the one facade over a workspace. Every verb of the command line, and the HTTP API, calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shanyrak.control import facility, reports, requests, tenants
+from shanyrak.control.admit import Desk, Receipt
+from shanyrak.control.decider import Decider, find_policy
+from shanyrak.control.launches import read_secrets
+from shanyrak.errors import PluginProblem, RefusedProblem, UnfitProblem, UsageProblem
+from shanyrak.journal.clock import Clock
+from shanyrak.journal.journal import Journal, events
+from shanyrak.journal.schema import MIGRATIONS, migrate
+from shanyrak.journal.sqlite import SqliteStore
+from shanyrak.journal.store import Rows, Store
+from shanyrak.model.quantities import UNITS
+from shanyrak.model.workload import Spec, parse_spec
+from shanyrak.records import EngineContext, Node
+
+if TYPE_CHECKING:
+    from shanyrak.api import Engine
+    from shanyrak.config.commons import Commons
+    from shanyrak.control.controller import Controller
+    from shanyrak.journal.events import Event
+    from shanyrak.plugins.manager import PluginManager
+
+WARM_S = 30.0
+"""How long `up` waits for the policy before the core's own kernel decides in its place."""
+
+
+def os_user() -> str:
+    """The actor of what this process asks for."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid-{os.geteuid()}"
+
+
+class Site:
+    """An open workspace. Reading and requesting need no controller; `controller` makes this process the one that acts."""
+
+    def __init__(self, folder: Path, commons: Commons, manager: PluginManager, store: Store, clock: Clock | None = None,
+                 actor: str = "") -> None:  # fmt: skip
+        self.folder, self.commons, self.manager = folder, commons, manager
+        self.journal = Journal(store, clock)
+        self.actor = actor or os_user()
+        self.secrets = folder / "secrets"
+
+    # ---- open and make --------------------------------------------------------------------------------------
+
+    @classmethod
+    def open(cls, folder: Path, manager: PluginManager | None = None, *, wait_s: float = 20.0) -> Site:
+        """Open an existing workspace. Raises UnfitProblem or UsageProblem that says what is wrong with it."""
+        from shanyrak.config.commons import load_commons
+
+        manager = manager or default_manager(folder)
+        commons = load_commons(folder)
+        store = open_store(folder, commons.accounts.store, manager, wait_s=wait_s)
+        migrate(store)
+        site = cls(folder, commons, manager, store)
+        facility.declare(site.journal, site.actor, commons)
+        return site
+
+    @classmethod
+    def create(cls, folder: Path, commons: Commons, manager: PluginManager | None = None) -> Site:
+        """Make a workspace in `folder`: commons.toml, the journal, the folder for secrets."""
+        from shanyrak.config.write import write_new
+
+        folder = folder.absolute()
+        refuse_used(folder)
+        write_new(folder, commons)
+        (folder / "secrets").mkdir(mode=0o700, exist_ok=True)
+        manager = manager or default_manager(folder)
+        store = open_store(folder, commons.accounts.store, manager, create=True)
+        migrate(store)
+        site = cls(folder, commons, manager, store)
+        with site.journal.write(site.actor) as writer:
+            writer.append("site.created", "site", {"name": commons.site.name, "token": f"s{os.urandom(4).hex()}"})
+        facility.declare(site.journal, site.actor, commons)
+        return site
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.journal.store.close()
+
+    @cached_property
+    def token(self) -> str:
+        """What this site's attempts' tokens begin with."""
+        with self.journal.read() as rows:
+            found = rows.one("SELECT value FROM setting WHERE name = 'token'")
+        if found is None:
+            raise UnfitProblem(f"the workspace {self.folder}", "its journal is empty", "restore a backup of it")
+        return str(found[0])
+
+    # ---- who may --------------------------------------------------------------------------------------------
+
+    def _require(self, role: str) -> None:
+        """The owner of the workspace may do everything; others what [roles] says."""
+        if self._owner():
+            return
+        if self.actor not in getattr(self.commons.roles, role):
+            raise RefusedProblem(f"{self.actor} may not do this", f"it takes one of the {role}",
+                                 f"ask for it, or be named in [roles] {role} in commons.toml")  # fmt: skip
+
+    def _owner(self) -> bool:
+        return self.actor == os_user() and os.geteuid() in (0, self.folder.stat().st_uid)
+
+    def _may_touch(self, owner: str) -> None:
+        if owner != self.actor:
+            self._require("operators")
+
+    # ---- requests on work -----------------------------------------------------------------------------------
+
+    def submit(self, data: Mapping[str, Any] | Spec) -> Receipt:
+        """Submit one workload. A refusal by the rules is a receipt with state `refused`, not an error."""
+        return self.submit_many([data])[0]
+
+    def submit_many(self, requests_: Sequence[Mapping[str, Any] | Spec]) -> list[Receipt]:
+        """Submit several in one transaction: all are recorded, or none."""
+        specs = [one if isinstance(one, Spec) else parse_spec(one) for one in requests_]
+        for spec in specs:
+            if spec.secrets:
+                read_secrets(self.secrets, spec.secrets)
+        return requests.submit(self.journal, self.actor, specs, self._desk)
+
+    def _desk(self, rows: Rows, now: int) -> Desk:
+        return Desk(rows, self.actor, now, self.commons.accounts.default_walltime, self.manager.decide_admission)
+
+    def stop(self, id_: int) -> str:
+        """Ask for the end of a workload; gives its state."""
+        return requests.stop(self.journal, self.actor, id_, self._may_touch)
+
+    def hold(self, id_: int) -> str:
+        """Keep a workload from starting."""
+        return requests.hold(self.journal, self.actor, id_, True, self._may_touch)
+
+    def release(self, id_: int) -> str:
+        """Let a held workload start again."""
+        return requests.hold(self.journal, self.actor, id_, False, self._may_touch)
+
+    # ---- requests on tenants and the facility ---------------------------------------------------------------
+
+    def add_project(self, id_: str, sector: str, org: str, weight: int = 1, cap: int = -1) -> None:
+        self._require("officers")
+        tenants.add_project(self.journal, self.actor, id_, sector, org, weight, cap)
+
+    def add_grant(self, project: str, amount: int, unit: str, start: int = 0, until: int = 0, programme: str = "") -> int:
+        self._require("officers")
+        return tenants.add_grant(self.journal, self.actor, project, amount, unit, self.units(), start, until, programme)
+
+    def pull_grant(self, number: int, amount: int | None = None) -> int:
+        self._require("officers")
+        return tenants.pull_grant(self.journal, self.actor, number, amount)
+
+    def units(self) -> dict[str, tuple[str, int]]:
+        """What grants may be written in: the core's units and those of plugins."""
+        return {**{name: (o.record.base, o.record.factor) for name, o in self.manager.units().items()}, **UNITS}
+
+    def pause(self, project: str = "", paused: bool = True) -> None:
+        """Keep a project's work, or all work, from starting; `paused` False lets it start again."""
+        self._require("operators")
+        if project:
+            tenants.pause_project(self.journal, self.actor, project, paused)
+        else:
+            tenants.pause_site(self.journal, self.actor, paused)
+
+    def drain(self, nodes: Sequence[str], reason: str = "") -> None:
+        self._require("operators")
+        facility.drain(self.journal, self.actor, nodes, reason)
+
+    def undrain(self, nodes: Sequence[str]) -> None:
+        self._require("operators")
+        facility.undrain(self.journal, self.actor, nodes)
+
+    def add_window(self, nodes: Sequence[str], start: int, until: int, reason: str = "") -> int:
+        self._require("operators")
+        return facility.add_window(self.journal, self.actor, nodes, start, until, reason)
+
+    def remove_window(self, number: int) -> None:
+        self._require("operators")
+        facility.remove_window(self.journal, self.actor, number)
+
+    def activate_policy(self, name: str) -> None:
+        """Make another policy decide from the controller's next start on; it must exist."""
+        self._require("operators")
+        record, plugin = find_policy(self.manager, name)
+        with self.journal.write(self.actor) as writer:
+            writer.append("policy.activated", name, {"settings": {"policy": name},
+                                                     "version": record.version if record else "1", "plugin": plugin})  # fmt: skip
+
+    # ---- questions ------------------------------------------------------------------------------------------
+
+    def active_policy(self) -> str:
+        """The policy that was activated last, else the one that commons.toml names."""
+        with self.journal.read() as rows:
+            found = rows.one("SELECT value FROM setting WHERE name = 'policy'")
+        return str(found[0]) if found else self.commons.policy.active
+
+    def params(self) -> dict[str, int]:
+        """What policies are told beside the view."""
+        return {"margin": self.commons.policy.margin, "depth": 1}
+
+    def ps(self, everything: bool = False, project: str = "") -> list[dict[str, Any]]:
+        """Workloads by id: those that have not ended, or all. Waiting work carries the reasons of this moment."""
+        return reports.ps(self, everything, project)
+
+    def workload(self, id_: int) -> dict[str, Any]:
+        """One workload, with its attempts. Raises UsageProblem for an unknown id."""
+        return reports.workload(self, id_)
+
+    def why(self, id_: int) -> dict[str, Any]:
+        """Every reason that holds for where a workload is, by rule, with the number that would change it."""
+        from shanyrak.control.why import why
+
+        return why(self, id_)
+
+    def eta(self, id_: int) -> dict[str, Any]:
+        """When it starts: the promise, or an estimate with its basis."""
+        from shanyrak.control.eta import eta
+
+        return eta(self, id_)
+
+    def account(self) -> dict[str, Any]:
+        """The account: by unit, by grant, and whether it balances. What every read proves is proved."""
+        with self.journal.read() as rows:
+            return reports.account(rows)
+
+    def check_account(self) -> dict[str, Any]:
+        """The same with every proof of `accounts.faults`."""
+        with self.journal.read() as rows:
+            return reports.account(rows, thorough=True)
+
+    def projects(self) -> list[dict[str, Any]]:
+        with self.journal.read() as rows:
+            return reports.projects(rows)
+
+    def grants(self, project: str = "") -> list[dict[str, Any]]:
+        with self.journal.read() as rows:
+            return reports.grants(rows, project)
+
+    def nodes(self) -> list[dict[str, Any]]:
+        with self.journal.read() as rows:
+            return reports.nodes(rows)
+
+    def windows(self) -> list[dict[str, Any]]:
+        with self.journal.read() as rows:
+            return reports.windows(rows)
+
+    def events(self, after: int = 0, limit: int = -1) -> list[Event]:
+        with self.journal.read() as rows:
+            return events(rows, after, limit)
+
+    def logs(self, id_: int, stream: str = "stdout", task: int | None = None, offset: int = 0, limit: int = 1 << 20) -> bytes:
+        """What a workload (one task of it) printed, from its newest attempt."""
+        with self.journal.read() as rows:
+            token, pool = reports.attempt_of(rows, id_, task)
+        engine = self._log_engine(pool)
+        return bytes(engine.logs(token, stream, offset, limit))
+
+    def _log_engine(self, pool: int) -> Engine:
+        if pool not in self._engines:
+            self._engines[pool] = self.engine(pool)
+        return self._engines[pool]
+
+    @cached_property
+    def _engines(self) -> dict[int, Engine]:
+        return {}
+
+    def policies(self) -> list[dict[str, Any]]:
+        """Every policy there is, the core's kernel included, with the active one marked."""
+        now = self.active_policy()
+        kernel = {"name": "kernel", "version": "1", "plugin": "", "summary": "The core's own: EASY in order of submission.",
+                  "active": now == "kernel"}  # fmt: skip
+        return [kernel] + [
+            {"name": name, "version": offer.record.version, "plugin": offer.plugin, "summary": offer.record.summary,
+             "active": name == now}
+            for name, offer in sorted(self.manager.policies().items())]  # fmt: skip
+
+    def policy_trouble(self) -> str:
+        """Why the core decides in place of the policy, when it did so three times in a row; else nothing."""
+        with self.journal.read() as rows:
+            last = rows.all("SELECT payload FROM event WHERE type = 'decision.made' ORDER BY seq DESC LIMIT 3")
+        decisions = [json.loads(payload) for (payload,) in last]
+        if len(decisions) == 3 and all(one["outcome"] == "fallback" for one in decisions):
+            return f"the core's kernel decides in place of {decisions[0]['policy']}: {decisions[0]['cause']}"
+        return ""
+
+    def store_info(self) -> dict[str, Any]:
+        """Where the journal is and how large."""
+        store = self.journal.store
+        with self.journal.read() as rows:
+            newest = rows.one("SELECT COALESCE(MAX(seq), 0) FROM event") or (0,)
+        path = Path(store.url)
+        size = sum(part.stat().st_size for part in (path, Path(f"{path}-wal")) if part.exists())
+        return {"url": store.url, "events": newest[0], "bytes": size, "schema": len(MIGRATIONS),
+                "stores": ["sqlite", *sorted(self.manager.stores())]}  # fmt: skip
+
+    # ---- engines and the controller -------------------------------------------------------------------------
+
+    def engine(self, pool: int) -> Engine:
+        """The engine of a pool. Raises PluginProblem when its plugin is not there or cannot make it."""
+        from shanyrak.plugins.loading import load
+
+        with self.journal.read() as rows:
+            row = rows.one("SELECT name, engine, unit, cpus, memory FROM pool WHERE id = ?", (pool,))
+            assert row is not None
+            nodes = rows.all("SELECT name, units FROM node WHERE pool = ? AND present = 1 ORDER BY id", (pool,))
+        name, engine, unit, cpus, memory = row
+        offer = self.manager.engine(engine)
+        folder = self.folder / "engines" / name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        context = EngineContext(name, str(folder), self.manager.settings(offer.plugin),
+                                tuple(Node(node, units, cpus, memory) for node, units in nodes), unit)  # fmt: skip
+        try:
+            made: Engine = load(offer.record.target, offer.plugin)(context)
+        except (PluginProblem, UnfitProblem, UsageProblem):
+            raise
+        except Exception as error:
+            raise PluginProblem(f"plugin {offer.plugin}", f"its engine {engine} could not be made ({error!r})",
+                                f"shanyrak plugin check {offer.plugin}") from error  # fmt: skip
+        return made
+
+    def controller(self, tell: Callable[[str], None] = lambda line: None) -> Controller:
+        """Become the controller: take the lease, make the engines, warm the policy. Raises UnfitProblem (exit 6)."""
+        from shanyrak.control.controller import Controller
+        from shanyrak.control.lease import take
+
+        self._require("operators")
+        self.manager.require()
+        record, plugin = find_policy(self.manager, self.active_policy())
+        with self.journal.read() as rows:
+            pools = [int(row[0]) for row in rows.all("SELECT id FROM pool WHERE present = 1 ORDER BY id")]
+        engines = {pool: self.engine(pool) for pool in pools}
+        lease = take(self.journal, "controller")
+        decider = Decider(record, plugin, self.params(), self.commons.policy.deadline / 1000)
+        try:
+            if cold := decider.warm(WARM_S):
+                tell(f"the policy {decider.name} is not active yet ({cold}); the core's own kernel decides until it is")
+            return Controller(self, lease, engines, decider)
+        except BaseException:
+            decider.close()
+            lease.leave("controller")
+            raise
+
+
+def default_manager(folder: Path) -> PluginManager:
+    """The plugins as this workspace switches them."""
+    from shanyrak.plugins.manager import PluginManager
+    from shanyrak.plugins.switches import read_switches
+
+    return PluginManager(read_switches(folder, os.environ))
+
+
+def open_store(folder: Path, url: str, manager: PluginManager, *, create: bool = False, wait_s: float = 20.0) -> Store:
+    """The store that `[accounts] store` names. Relative paths are under the workspace."""
+    scheme, _, rest = url.partition(":")
+    if scheme == "sqlite":
+        return SqliteStore(folder / rest, create=create, wait_s=wait_s)
+    from shanyrak.plugins.loading import load
+
+    offer = manager.store(scheme)
+    store: Store = load(offer.record.target, offer.plugin)(url)
+    return store
+
+
+def refuse_used(folder: Path) -> None:
+    """Raise UsageProblem when a workspace cannot be made in `folder`."""
+    if (folder / "commons.toml").exists():
+        raise UsageProblem(f"{folder}", "it is a workspace already", "use it with -C, or choose another folder")
+    if folder.exists() and not folder.is_dir():
+        raise UsageProblem(f"{folder}", "it is not a folder", "choose another name")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UsageProblem(f"{folder}", "it is not empty", "choose an empty or new folder")

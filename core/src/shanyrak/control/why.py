@@ -1,0 +1,218 @@
+"""Why a workload is where it is: every reason that holds, by rule, with the number that would change it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from shanyrak.control.now import Moment, moment
+from shanyrak.errors import UsageProblem
+from shanyrak.journal.store import Rows
+from shanyrak.model import states
+from shanyrak.model.quantities import amount_words, duration_words, instant_words
+
+if TYPE_CHECKING:
+    from shanyrak.control.site import Site
+
+RULES = ("HOLD", "PAUSED", "AFTER", "BACKOFF", "GRANT", "NODES", "CAP", "WINDOW", "TASKS", "RESERVATION", "ORDER", "FIT")
+"""The tests of waiting work, the one to tell first in front."""
+
+BRIEF = {
+    "HOLD": "held by a person", "PAUSED": "its project or the site is paused", "AFTER": "what it comes after has not ended",
+    "BACKOFF": "waits before it is tried again", "GRANT": "its project's grants are short", "NODES": "too few usable nodes",
+    "CAP": "its project or sector is at its cap", "WINDOW": "an operator's window is in the way",
+    "TASKS": "as many of its tasks run as it allows", "RESERVATION": "would delay work with a reservation",
+    "ORDER": "work before it in line waits", "FIT": "too few free units",
+}  # fmt: skip
+
+
+def waiting_words(site: Site) -> dict[int, tuple[str, str]]:
+    """For each waiting workload the first rule that keeps it, and what that means."""
+    from shanyrak.policy.reasons import Why
+
+    now = moment(site)
+    found: dict[int, tuple[str, str]] = {
+        int(job): ("starting", "starts in the next round, if a controller is running") for job in now.plan.start_job}
+    for job, mask in zip(now.plan.wait_job.tolist(), now.plan.wait_why.tolist(), strict=True):
+        rule = next((name for name in RULES if mask & Why[name]), "")
+        if rule:
+            found[job] = (rule.lower(), BRIEF[rule])
+    return found  # fmt: skip
+
+
+def why(site: Site, id_: int) -> dict[str, Any]:
+    """`{"id", "state", "words", "reasons": [{"rule", "words", "need"?, "have"?, "change"}], "decided_by"?}`.
+
+    Raises UsageProblem for an unknown id.
+    """
+    with site.journal.read() as rows:
+        row = rows.one("SELECT state, reason, words FROM workload WHERE id = ?", (id_,))
+        if row is None:
+            raise UsageProblem(f"workload {id_}", "it does not exist", "see `shanyrak ps --all`")
+        state, reason, words = row
+        nearest = _nearest(rows, id_)
+    answer: dict[str, Any] = {"id": id_, "state": state, "words": words, "reasons": []}
+    if state != states.QUEUED:
+        entry = {"rule": reason, "words": words, "change": nearest or _afterwards(state, reason)}
+        answer["reasons"].append(entry)
+        return answer
+    now = moment(site)
+    answer["decided_by"] = now.by
+    answer["controller"] = controller_words(site)
+    if id_ in now.plan.start_job:
+        answer["words"] = "it starts in the next round"
+        answer["reasons"].append({"rule": "next", "words": "nothing keeps it: it starts in the next round",
+                                  "change": answer["controller"]})  # fmt: skip
+        return answer
+    with site.journal.read() as rows:
+        explain = _Explain(site, rows, now, id_)
+        mask = now.mask(id_)
+        from shanyrak.policy.reasons import Why
+
+        answer["reasons"] = [explain.rule(name) for name in RULES if mask & Why[name]]
+    answer["words"] = answer["reasons"][0]["words"] if answer["reasons"] else "waits for the next decision"
+    return answer
+
+
+def _nearest(rows: Rows, id_: int) -> str:
+    found = rows.one("SELECT payload FROM event WHERE type = 'workload.submitted' AND subject = ?", (str(id_),))
+    return str(json.loads(found[0]).get("nearest", "")) if found else ""
+
+
+def _afterwards(state: str, reason: str) -> str:
+    tips = {"walltime": "ask for a longer --walltime", "memory": "ask for more --mem", "exit": "see `shanyrak logs`",
+            "signal": "see `shanyrak logs`", "launch": "correct the command or the working folder and submit again"}  # fmt: skip
+    return tips.get(reason, "")
+
+
+def controller_words(site: Site) -> str:
+    """Whether a controller acts now."""
+    from shanyrak.control.lease import Holder, judge, myself
+
+    with site.journal.read() as rows:
+        found = rows.one("SELECT host, boot, pid, started FROM lease WHERE held = 1")
+    if found is None or judge(Holder(*found), myself()) == "dead":
+        return "no controller is running: start one with `shanyrak up`"
+    return f"the controller is pid {found[2]} on {found[0]}"
+
+
+class _Explain:
+    """Words and numbers for each rule, for one workload at one moment."""
+
+    def __init__(self, site: Site, rows: Rows, now: Moment, id_: int) -> None:
+        self.site, self.rows, self.now, self.id = site, rows, now, id_
+        view, row = now.view, now.view.row(id_)
+        self.width, self.units = int(view.job_width[row]), int(view.job_units[row])
+        self.limit, self.account, self.pool = int(view.job_limit[row]), int(view.job_account[row]), int(view.job_pool[row])
+        found = rows.one("SELECT w.project, p.name, p.unit FROM workload w JOIN pool p ON p.id = w.pool WHERE w.id = ?", (id_,))
+        assert found is not None
+        self.project, self.pool_name, self.unit = found
+
+    def rule(self, name: str) -> dict[str, Any]:
+        """One reason: rule, words, what it needs and has, what would change it."""
+        return {"rule": name.lower(), **getattr(self, f"_{name.lower()}")()}
+
+    def _hold(self) -> dict[str, Any]:
+        found = self.rows.one("SELECT actor FROM event WHERE type = 'workload.held' AND subject = ? ORDER BY seq DESC",
+                              (str(self.id),))  # fmt: skip
+        return {"words": f"held by {found[0] if found else 'a person'}", "change": f"shanyrak release {self.id}"}
+
+    def _paused(self) -> dict[str, Any]:
+        row = self.rows.one("SELECT paused FROM project WHERE id = ?", (self.project,))
+        if row and row[0]:
+            return {"words": f"project {self.project} is paused", "change": f"shanyrak resume {self.project}"}
+        return {"words": "the whole site is paused", "change": "shanyrak resume"}
+
+    def _after(self) -> dict[str, Any]:
+        waits = [f"{a} ({state})" for a, state in self.rows.all(
+            "SELECT d.after, w.state FROM dependency d JOIN workload w ON w.id = d.after WHERE d.workload = ? AND w.ended = 0"
+            " ORDER BY d.after", (self.id,))]  # fmt: skip
+        return {"words": f"comes after {', '.join(waits)}", "need": 0, "have": len(waits),
+                "change": f"it may start when {'that is' if len(waits) == 1 else 'those are'} done"}  # fmt: skip
+
+    def _backoff(self) -> dict[str, Any]:
+        row = self.rows.one("SELECT backoff, words FROM workload WHERE id = ?", (self.id,)) or (0, "")
+        left = max(0, int(row[0]) - self.now.view.now)
+        return {"words": str(row[1]), "change": f"it is tried again in {duration_words(left)}"}
+
+    def _grant(self) -> dict[str, Any]:
+        unit = f"{self.unit}-second"
+        need = self.width * self.units * -(-self.limit // 1000)
+        have = int(self.now.view.acc_left[self.account, int(self.now.view.pool_unit[self.pool])])
+        longest = max(0, have) // (self.width * self.units)
+        change = f"a grant of {amount_words(need - have, unit)} more"
+        if longest:
+            change += f", or the same with --walltime {longest}s"
+        return {"words": f"a start sets aside {amount_words(need, unit)}; the grants of {self.project} have "
+                         f"{amount_words(have, unit)} left", "need": need, "have": have, "change": change}  # fmt: skip
+
+    def _open_nodes(self) -> Any:
+        view = self.now.view
+        return (view.node_pool == self.pool) & (view.node_open != 0)
+
+    def _nodes(self) -> dict[str, Any]:
+        usable = self._open_nodes() & (self.now.view.node_units >= self.units)
+        have = int(usable.sum())
+        return {"words": f"it needs {self.width} node(s) of {self.units} units; {have} usable in pool {self.pool_name}",
+                "need": self.width, "have": have,
+                "change": f"{self.width - have} more node(s): see `shanyrak node list`"}  # fmt: skip
+
+    def _fit(self) -> dict[str, Any]:
+        open_ = self._open_nodes()
+        free = self.now.view.node_free[open_]
+        have = int((free >= self.units).sum())
+        most = int(free.max()) if len(free) else 0
+        words = (f"it needs {self.units} free {self.unit} unit(s) on {self.width} node(s) of pool {self.pool_name}; "
+                 f"{have} node(s) have that, the most free on one is {most}")  # fmt: skip
+        ends = self.now.view.run_end[self.now.view.run_end > self.now.view.now]
+        change = f"units that free: the next by {instant_words(int(ends.min()))} at the latest" if len(ends) else ""
+        return {"words": words, "need": self.width, "have": have, "change": change or "units that free"}
+
+    def _cap(self) -> dict[str, Any]:
+        view, at = self.now.view, self.account
+        need = self.width * self.units
+        while at >= 0:
+            cap, use = int(view.acc_cap[at]), int(view.acc_use[at])
+            if 0 <= cap < use + need:
+                name = (self.rows.one("SELECT name FROM account WHERE id = ?", (at,)) or ("",))[0].replace("/", " ")
+                return {"words": f"{name} uses {use} of at most {cap} units and this needs {need}", "need": need,
+                        "have": max(0, cap - use), "change": f"{use + need - cap} unit(s) of its own that end, or a higher cap"}  # fmt: skip
+            at = int(view.acc_parent[at])
+        return {"words": "the active policy's cap for its account is reached", "change": "units of its own that end"}
+
+    def _window(self) -> dict[str, Any]:
+        view = self.now.view
+        found = [f"window {id_} from {instant_words(start)}" + (f" ({reason})" if reason else "") for id_, start, reason in
+                 self.rows.all('SELECT id, start, reason FROM "window" WHERE present = 1 ORDER BY start')]  # fmt: skip
+        starts = view.win_from[view.win_from > view.now]
+        room = int(starts.min()) - view.now if len(starts) else 0
+        change = f"a walltime of at most {duration_words(room)}" if room > 0 else "the end of the window"
+        return {"words": f"it would run into {', '.join(found[:3])}", "need": self.limit, "have": max(0, room),
+                "change": change}  # fmt: skip
+
+    def _tasks(self) -> dict[str, Any]:
+        row = self.rows.one("SELECT at_once, live FROM workload WHERE id = ?", (self.id,)) or (0, 0)
+        return {"words": f"{row[1]} of its tasks run and it allows {row[0]} at once", "need": 1,
+                "have": max(0, row[0] - row[1]), "change": "a task of its own that ends"}  # fmt: skip
+
+    def _reserved(self) -> list[tuple[int, int]]:
+        jobs, times = self.now.plan.hold_job.tolist(), self.now.plan.hold_at.tolist()
+        return [(job, at) for job, at in zip(jobs, times, strict=True) if job != self.id]
+
+    def _reservation(self) -> dict[str, Any]:
+        held = self._reserved()
+        if not held:
+            return {"words": "the free units are kept for work with a reservation", "change": "that work's start"}
+        job, at = min(held, key=lambda pair: pair[1])
+        room = max(0, at - self.now.view.now)
+        return {"words": f"it fits now, but would delay workload {job}, whose start is reserved for {instant_words(at)}",
+                "need": self.limit, "have": room,
+                "change": f"a walltime of at most {duration_words(room)}, or the start of {job}"}  # fmt: skip
+
+    def _order(self) -> dict[str, Any]:
+        view = self.now.view
+        waiting = (view.job_pool == self.pool) & (view.job_tasks > 0) & (view.job_block == 0)
+        ahead = [int(job) for job in view.job_id[waiting] if int(job) != self.id]
+        first = ahead[0] if ahead else 0
+        return {"words": f"the policy keeps strict order and workload {first} stands before it", "change":
+                f"the start of {first}"}  # fmt: skip
