@@ -39,7 +39,7 @@ SOURCES = {
     "unknown hook": ("@hookimpl\ndef shanyrak_enginez(): return []", "did you mean `shanyrak_engines`?"),
     "misspelt two-word hook": (
         "@hookimpl\ndef shanyrak_on_evnt(event): pass",
-        "unknown hook `shanyrak_on_evnt`, did you mean `shanyrak_on_event`?",
+        "unknown hook `shanyrak_on_evnt` (did you mean `shanyrak_on_event`?)",
     ),
     "hook without the prefix": (
         "@hookimpl\ndef engines(): return []",

@@ -69,7 +69,7 @@ def test_a_missing_engine_names_the_plugin_that_should_have_brought_it(house):
 def test_a_missing_engine_names_the_nearest(house):
     write_plugin(house.folder, "a", "@hookimpl\ndef shanyrak_engines(): return [EngineRecord('local', 's', 'a:b')]")
     assert house.manager().engine("local").plugin == "a"
-    with pytest.raises(PluginProblem, match="did you mean `local`"):
+    with pytest.raises(PluginProblem, match="there are local. Did you mean `local`"):
         house.manager().engine("lokal")
 
 
@@ -190,12 +190,43 @@ def test_an_interrupt_that_a_plugin_invents_is_its_own_failure():
         raise KeyboardInterrupt
 
 
+def test_threads_that_are_guarded_at_once_leave_stdout_where_it_was():
+    import threading
+
+    before, meet = sys.stdout, threading.Barrier(4)
+
+    def work() -> None:
+        for _ in range(50):
+            meet.wait()
+            with guarded("thread"):
+                pass
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sys.stdout is before
+
+
+def test_an_interrupt_in_another_thread_is_the_plugins_own(house):
+    import threading
+
+    write_plugin(house.folder, "a", "@hookimpl\ndef shanyrak_on_event(event):\n    raise KeyboardInterrupt")
+    manager = house.manager()
+    manager.states()
+    thread = threading.Thread(target=manager.on_event, args=({"seq": 1},))
+    thread.start()
+    thread.join()
+    assert manager.missed() == {"a": 1}
+
+
 @pytest.mark.parametrize(
     ("dotted", "words"),
     [
         ("nonsense", "not of the form"),
         ("no_such_module:x", "cannot be imported: ModuleNotFoundError"),
-        ("json:lods", "`json` has no `lods`, did you mean `loads`"),
+        ("json:lods", r"`json` has no `lods` .did you mean `loads`\?."),
         ("json:loads.nope", "has no `loads.nope`"),
     ],
 )

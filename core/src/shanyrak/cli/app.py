@@ -26,12 +26,18 @@ NAME = "shanyrak"
     epilog="Exit codes: 0 good, 1 the work waited for failed, 2 usage, 3 plugin failed, 4 refused, "
     "5 engine error, 6 not fit to start.",
 )
-@click.option("-C", "folder", metavar="DIR", help="The workspace. Else $SHANYRAK_DIR, else the nearest commons.toml.")
+@click.option(
+    "-C",
+    "folder",
+    metavar="DIR",
+    help="The workspace. Else $SHANYRAK_DIR, else the nearest commons.toml.",
+    is_eager=True,  # so that it counts for --help too
+    expose_value=False,
+    callback=lambda ctx, param, value: setattr(ctx.ensure_object(Frame), "given", value),
+)
 @click.version_option(__version__, prog_name=NAME, message="%(prog)s %(version)s")
-@click.pass_context
-def shanyrak(ctx: click.Context, folder: str | None) -> None:
+def shanyrak() -> None:
     """Share one AI supercomputer: grants, admission, policy, engines, accounts that balance."""
-    ctx.ensure_object(Frame).given = folder
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -90,6 +90,5 @@ def _unknown(ctx: click.Context, name: str, known: list[str]) -> Problem:
             return PluginProblem(f"plugin {name}", f"it is {state.state}: {state.reason}", "see `shanyrak plugin list`")
     return UsageProblem(
         f"no command `{name}`",
-        did_you_mean(name, known),
-        "`shanyrak --help` lists all; a plugin may bring more",
+        fix=did_you_mean(name, known) or "`shanyrak --help` lists all; a plugin may bring more",
     )

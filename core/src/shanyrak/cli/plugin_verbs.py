@@ -19,7 +19,11 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print data.")
 
 @click.group()
 def plugin() -> None:
-    """List, inspect, check, enable and disable plugins."""
+    """List, inspect, check, enable and disable plugins.
+
+    Beside `[plugins] disabled` in commons.toml, SHANYRAK_PLUGINS_DISABLE=a,b disables these plugins and
+    SHANYRAK_PLUGINS=0 all of them. `[plugins] required` names those without which `shanyrak up` refuses to start.
+    """
 
 
 @plugin.command("list")
@@ -141,7 +145,9 @@ def _installed() -> list[str]:
 
 
 def _unknown(name: str, installed: list[str]) -> UsageProblem:
-    return UsageProblem(f"no plugin `{name}` is installed", did_you_mean(name, installed), "see `shanyrak plugin list`")
+    return UsageProblem(
+        f"no plugin `{name}` is installed", "", did_you_mean(name, installed) or "see `shanyrak plugin list`"
+    )
 
 
 def _type(annotation: Any) -> str:

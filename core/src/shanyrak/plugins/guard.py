@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Any
 
 
@@ -29,8 +29,8 @@ def one_line(error: BaseException) -> str:
 def guarded(doing: str) -> Iterator[None]:
     """Turn anything raised inside into `Broken("<doing>: <what>")`, even SystemExit.
 
-    A KeyboardInterrupt goes on only if a signal was really received. What a plugin prints goes to stderr:
-    stdout belongs to the command's own answer.
+    A KeyboardInterrupt goes on only if a signal was really received. In the main thread, what a plugin prints goes to
+    stderr: stdout belongs to the command's own answer. (Elsewhere it does not: stdout is one for all threads.)
     """
     received: list[int] = []
 
@@ -38,21 +38,17 @@ def guarded(doing: str) -> Iterator[None]:
         received.append(number)
         raise KeyboardInterrupt
 
-    mine = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )
+    main = threading.current_thread() is threading.main_thread()
+    mine = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if mine:
         signal.signal(signal.SIGINT, interrupted)
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr) if main else nullcontext():
             yield
-    except Broken:
-        raise
-    except GeneratorExit:
+    except (Broken, GeneratorExit):
         raise
     except KeyboardInterrupt as error:
-        if received or not mine:
+        if received or (main and not mine):  # whoever set another handler decides what it means
             raise
         raise Broken(f"{doing}: {one_line(error)}") from error
     except BaseException as error:

@@ -37,7 +37,7 @@ def load(dotted: str, plugin: str = "") -> Any:
         except Broken as broken:
             if isinstance(broken.__cause__, AttributeError):
                 guess = did_you_mean(part, [n for n in vars(thing) if not n.startswith("_")])
-                why = f"`{module_name}` has no `{path}`" + (f", {guess}" if guess else "")
+                why = f"`{module_name}` has no `{path}`" + (f" ({guess})" if guess else "")
                 raise PluginProblem(owner, why, remedy) from None
             raise PluginProblem(owner, str(broken), remedy) from broken.__cause__
     return thing

@@ -105,8 +105,7 @@ class PluginManager:
                 return state
         raise UsageProblem(
             f"no plugin `{name}` is installed",
-            did_you_mean(name, self._load()),
-            "see `shanyrak plugin list`",
+            fix=did_you_mean(name, self._load()) or "see `shanyrak plugin list`",
         )
 
     def record(self, name: str) -> Plugin | None:
@@ -134,8 +133,8 @@ class PluginManager:
             if state is None:
                 raise UnfitProblem(
                     f"the required plugin {name} is not installed",
-                    did_you_mean(name, states),
-                    f"install it (`shanyrak-{name}` by its usual name), or take it out of `required`",
+                    "`[plugins] required` in commons.toml names it",
+                    did_you_mean(name, states) or "install it, or take its name out",
                 )
             if state.state != ACTIVE:
                 raise UnfitProblem(
@@ -348,16 +347,15 @@ class PluginManager:
     def _one(self, noun: str, name: str, offers: dict[str, Offer[R]]) -> Offer[R]:
         if name in offers:
             return offers[name]
-        broken = [p for p in self._load().values() if p.state != ACTIVE]
-        namesake = [p for p in broken if p.name == name]
-        about = namesake or [p for p in broken if p.state != DISABLED]
-        why = did_you_mean(name, offers) or (f"there are {', '.join(sorted(offers))}" if offers else "")
-        if about:
-            why = f"the plugin {about[0].name} is {about[0].state}: {about[0].reason}"
+        out = {p.name: p for p in self._load().values() if p.state != ACTIVE}
+        there = f"there are {', '.join(sorted(offers))}" if offers else f"no plugin offers any {noun}"
+        why = there + (f", and these plugins are not active: {', '.join(sorted(out))}" if out else "")
+        if name in out:
+            why = f"the plugin {name} is {out[name].state}: {out[name].reason}"
         raise PluginProblem(
             f"no active plugin offers the {noun} `{name}`",
             why,
-            "see `shanyrak plugin list`, or install one that does",
+            did_you_mean(name, offers) or "see `shanyrak plugin list`, or install one that does",
         )
 
 

@@ -49,8 +49,9 @@ def nearest(word: str, among: Iterable[str]) -> str:
     """The name that was probably meant, or nothing."""
     from difflib import get_close_matches
 
-    close = get_close_matches(word, list(among), n=1, cutoff=0.6 if len(word) > 3 else 0.5)
-    return close[0] if close else ""
+    close = get_close_matches(word, list(among), n=3, cutoff=0.6 if len(word) > 3 else 0.5)
+    alike = [name for name in close if name[:1] == word[:1]]  # a slip is seldom in the first letter
+    return (alike or close or [""])[0]
 
 
 def did_you_mean(word: str, among: Iterable[str]) -> str:

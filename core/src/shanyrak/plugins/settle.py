@@ -80,7 +80,7 @@ def _missing(hook: str, known: dict[str, Judged]) -> tuple[str, str]:
     close = nearest(hook, CORE_HOOKS)
     likely = close and _alike(hook, close)
     if likely or "_" not in hook.removeprefix("shanyrak_"):
-        return FAILED, f"unknown hook `{hook}`{f', did you mean `{close}`?' if close else ''}"
+        return FAILED, f"unknown hook `{hook}`{f' (did you mean `{close}`?)' if close else ''}"
     who = hook.removeprefix("shanyrak_").split("_")[0]
     return WAITING, f"no installed plugin opens `{hook}` (by its name, `{who}` would)"
 
@@ -100,4 +100,4 @@ def _alike(a: str, b: str) -> bool:
 
 def _guess(hook: str, opens: tuple[str, ...]) -> str:
     close = nearest(hook, opens)
-    return f", did you mean `{close}`?" if close else ""
+    return f" (did you mean `{close}`?)" if close else ""
