@@ -40,13 +40,19 @@ def show(found: dict[str, Any], as_json: bool) -> int:
         emit_json(found)
     else:
         lines = [{"of": "all", "unit": unit, **pots} for unit, pots in found["units"].items()]
-        lines += [{"of": project, "unit": unit, **pots} for project, units in found["projects"].items()
-                  for unit, pots in units.items()]  # fmt: skip
+        lines += [
+            {"of": project, "unit": unit, **pots}
+            for project, units in found["projects"].items()
+            for unit, pots in units.items()
+        ]
         for line in lines:
             for pot in ("issued", "used", "held", "left"):
                 line[pot] = amount(line[pot], line["unit"])
-        table(lines, {"of": "ACCOUNT", "issued": "ISSUED", "used": "USED", "held": "HELD", "left": "LEFT"},
-              empty="Nothing has been granted yet.")  # fmt: skip
+        table(
+            lines,
+            {"of": "ACCOUNT", "issued": "ISSUED", "used": "USED", "held": "HELD", "left": "LEFT"},
+            empty="Nothing has been granted yet.",
+        )
         click.echo("It balances: issued = used + held + left." if found["balanced"] else "It does NOT balance:")
         for fault in found["faults"]:
             click.echo(f"  {fault}")

@@ -21,5 +21,7 @@ def doctor(frame: Frame, as_json: bool) -> int:
         emit_json([finding._asdict() for finding in findings])
     else:
         for finding in findings:
-            click.echo(f"{finding.level:<5} {finding.subject}: {finding.words}" + (f" -> {finding.fix}" if finding.fix else ""))
+            click.echo(
+                f"{finding.level:<5} {finding.subject}: {finding.words}" + (f" -> {finding.fix}" if finding.fix else "")
+            )
     return 6 if any(finding.level == "bad" for finding in findings) else 0

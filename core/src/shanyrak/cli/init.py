@@ -24,6 +24,9 @@ def init(frame: Frame, folder: Path, nodes: str | None, unit: str | None, engine
     site.close()
     for line in warnings:
         say(line)
-    click.echo(f"{folder} is a workspace: " + ", ".join(
-        f"{pool.nodes} node(s) of {pool.units} {pool.unit}(s)" for pool in site.commons.pools) + ".")  # fmt: skip
+    click.echo(
+        f"{folder} is a workspace: "
+        + ", ".join(f"{pool.nodes} node(s) of {pool.units} {pool.unit}(s)" for pool in site.commons.pools)
+        + "."
+    )
     click.echo(f"Next: shanyrak -C {folder} project add PROJECT --sector {next(iter(site.commons.sectors))} --org NAME")

@@ -20,13 +20,15 @@ from shanyrak.cli.output import emit_json, moment, table
 def events(frame: Frame, after: int, last: int | None, as_json: bool) -> None:
     """Show the journal: every fact about this site, in order, each with its actor."""
     with opened(frame) as site:
-        found = site.events(after)[-(last or 0):]
+        found = site.events(after)[-(last or 0) :]
     if as_json:
         emit_json([event.public() for event in found])
         return
     for event in found:
-        click.echo(f"{event.seq:>6}  {moment(event.time)}  {event.actor}  {event.type}  {event.subject}  "
-                   f"{json.dumps(event.data(), ensure_ascii=False)[:200]}")  # fmt: skip
+        click.echo(
+            f"{event.seq:>6}  {moment(event.time)}  {event.actor}  {event.type}  {event.subject}  "
+            f"{json.dumps(event.data(), ensure_ascii=False)[:200]}"
+        )
 
 
 @click.command()

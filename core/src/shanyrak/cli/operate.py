@@ -47,8 +47,19 @@ def list_nodes(frame: Frame, as_json: bool) -> None:
     if as_json:
         emit_json(rows)
         return
-    table(rows, {"node": "NODE", "pool": "POOL", "unit": "UNIT", "units": "UNITS", "usable": "USABLE", "busy": "BUSY",
-                 "state": "STATE", "reason": "REASON"})  # fmt: skip
+    table(
+        rows,
+        {
+            "node": "NODE",
+            "pool": "POOL",
+            "unit": "UNIT",
+            "units": "UNITS",
+            "usable": "USABLE",
+            "busy": "BUSY",
+            "state": "STATE",
+            "reason": "REASON",
+        },
+    )
 
 
 @node.command()
@@ -113,8 +124,11 @@ def list_windows(frame: Frame, as_json: bool) -> None:
         return
     for row in rows:
         row["start"], row["until"] = moment(row["start"]), moment(row["until"])
-    table(rows, {"window": "WINDOW", "nodes": "NODES", "start": "FROM", "until": "UNTIL", "reason": "REASON"},
-          empty="No window is planned.")  # fmt: skip
+    table(
+        rows,
+        {"window": "WINDOW", "nodes": "NODES", "start": "FROM", "until": "UNTIL", "reason": "REASON"},
+        empty="No window is planned.",
+    )
 
 
 @window.command("remove")

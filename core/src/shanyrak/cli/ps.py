@@ -32,8 +32,22 @@ def ps(frame: Frame, everything: bool, project: str, as_json: bool) -> None:
         row["size"] = f"{row['width']}x{row['units']} {row['unit']}" + (f" x{tasks['total']}" if tasks else "")
         if tasks:
             row["words"] += f" ({tasks['done']} done, {tasks['running']} running, {tasks['waiting']} waiting)"
-    table(rows, {"id": "ID", "project": "PROJECT", "name": "NAME", "size": "SIZE", "state": "STATE", "waited": "WAITED",
-                 "ran": "RAN", "reason": "REASON", "words": "WORDS"},
-          empty="No work has been submitted." if everything else "No work waits or runs. `shanyrak ps --all` shows the past.")  # fmt: skip
+    table(
+        rows,
+        {
+            "id": "ID",
+            "project": "PROJECT",
+            "name": "NAME",
+            "size": "SIZE",
+            "state": "STATE",
+            "waited": "WAITED",
+            "ran": "RAN",
+            "reason": "REASON",
+            "words": "WORDS",
+        },
+        empty="No work has been submitted."
+        if everything
+        else "No work waits or runs. `shanyrak ps --all` shows the past.",
+    )
     if trouble:
         say(trouble)

@@ -44,8 +44,19 @@ REFUSED = RefusedProblem.exit_code
 @click.option("--wait", "wait_", is_flag=True, help="Wait for its end; exit code 1 when it fails.")
 @as_json
 @pass_frame
-def run(frame: Frame, command: tuple[str, ...], file: Path | None, env: tuple[str, ...], secret: tuple[str, ...],
-        output: tuple[str, ...], tries: int | None, wait_: bool, as_json: bool, **flags: Any) -> int:  # fmt: skip
+def run(
+    frame: Frame,
+    /,
+    command: tuple[str, ...],
+    file: Path | None,
+    env: tuple[str, ...],
+    secret: tuple[str, ...],
+    output: tuple[str, ...],
+    tries: int | None,
+    wait_: bool,
+    as_json: bool,
+    **flags: Any,
+) -> int:
     """Submit a command for a project. Prints its id; what that costs, or why it is refused, goes to stderr."""
     data: dict[str, Any] = read_spec(file) if file else {}
     data |= {name: value for name, value in flags.items() if value not in (None, ())}

@@ -43,8 +43,11 @@ def list_projects(frame: Frame, as_json: bool) -> None:
     for row in rows:
         row["work"] = ", ".join(f"{number} {state}" for state, number in sorted(row["work"].items()))
         row["paused"] = "paused" if row["paused"] else ""
-    table(rows, {"project": "PROJECT", "sector": "SECTOR", "org": "ORGANISATION", "work": "WORK", "paused": ""},
-          empty="No project yet. Add one: shanyrak project add ID --sector S --org NAME")  # fmt: skip
+    table(
+        rows,
+        {"project": "PROJECT", "sector": "SECTOR", "org": "ORGANISATION", "work": "WORK", "paused": ""},
+        empty="No project yet. Add one: shanyrak project add ID --sector S --org NAME",
+    )
 
 
 @click.group()
@@ -102,5 +105,17 @@ def list_grants(frame: Frame, project_: str, as_json: bool) -> None:
         for pot in ("issued", "used", "held", "left"):
             row[pot] = amount(row[pot], row["unit"])
         row["until"] = moment(row["until"])
-    table(rows, {"grant": "GRANT", "project": "PROJECT", "issued": "ISSUED", "used": "USED", "held": "HELD", "left": "LEFT",
-                 "until": "UNTIL", "state": "STATE"}, empty="No grant yet.")  # fmt: skip
+    table(
+        rows,
+        {
+            "grant": "GRANT",
+            "project": "PROJECT",
+            "issued": "ISSUED",
+            "used": "USED",
+            "held": "HELD",
+            "left": "LEFT",
+            "until": "UNTIL",
+            "state": "STATE",
+        },
+        empty="No grant yet.",
+    )

@@ -51,8 +51,9 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.pools = read_pools(self.rows)
-        self.projects = {id_: (sector, account) for id_, sector, account in
-                         self.rows.all("SELECT id, sector, account FROM project")}  # fmt: skip
+        self.projects = {
+            id_: (sector, account) for id_, sector, account in self.rows.all("SELECT id, sector, account FROM project")
+        }
         for project, unit, until, amount in self.rows.all(
             "SELECT c.project, c.unit, c.until, SUM(b.amount) FROM credit c JOIN balance b ON b.credit = c.id"
             " WHERE c.state IN ('active', 'future') AND b.pot IN ('left', 'held') GROUP BY c.id"
@@ -68,8 +69,14 @@ class Desk:
         walltime = spec.walltime or self.default_walltime
         note, refusal, placement, pool_id = "", None, None, -1
         try:
-            placement = place([pool for _, pool in self.pools], gpus=spec.gpus, cpus=spec.cpus, memory=spec.mem,
-                              width=spec.width, pool=spec.pool)  # fmt: skip
+            placement = place(
+                [pool for _, pool in self.pools],
+                gpus=spec.gpus,
+                cpus=spec.cpus,
+                memory=spec.mem,
+                width=spec.width,
+                pool=spec.pool,
+            )
         except RefusedProblem as problem:
             refusal = Refusal("fits", f"it can never run here: {problem.what}: {problem.why}", nearest=problem.fix)
         if placement:
@@ -79,12 +86,24 @@ class Desk:
         state = states.REFUSED if refusal else states.QUEUED
         reason, words = self._reason(refusal, after)
         data = {
-            "id": id_, "project": spec.project, "account": account, "spec": spec.model_dump(mode="json", exclude_defaults=True),
-            "title": spec.title, "pool": pool_id, "width": placement.width if placement else spec.width,
-            "units": placement.units if placement else 0, "tasks": len(array), "at_once": array.at_once,
-            "walltime": walltime, "term": self.now + spec.term if spec.term else 0, "tries": spec.retry.tries,
-            "state": state, "reason": reason, "words": words, "after": after,
-        }  # fmt: skip
+            "id": id_,
+            "project": spec.project,
+            "account": account,
+            "spec": spec.model_dump(mode="json", exclude_defaults=True),
+            "title": spec.title,
+            "pool": pool_id,
+            "width": placement.width if placement else spec.width,
+            "units": placement.units if placement else 0,
+            "tasks": len(array),
+            "at_once": array.at_once,
+            "walltime": walltime,
+            "term": self.now + spec.term if spec.term else 0,
+            "tries": spec.retry.tries,
+            "state": state,
+            "reason": reason,
+            "words": words,
+            "after": after,
+        }
         if spec.key and not refusal:
             data["key"] = spec.key
         nearest = refusal.nearest if refusal else ""
@@ -105,8 +124,11 @@ class Desk:
             if row is None:
                 raise UsageProblem(f"field 'after': workload {other}", "it does not exist", "see `shanyrak ps --all`")
             if row[0] in states.ENDED and row[0] != states.DONE:
-                raise RefusedProblem(f"field 'after': workload {other}", f"it is {row[0]}, so this can never start",
-                                     "submit that one again first")  # fmt: skip
+                raise RefusedProblem(
+                    f"field 'after': workload {other}",
+                    f"it is {row[0]}, so this can never start",
+                    "submit that one again first",
+                )
             if row[0] != states.DONE:
                 waiting.append(other)
         return waiting
@@ -115,21 +137,37 @@ class Desk:
         unit, need = placement.pool.account_unit, placement.hold(walltime)
         have = self.credits.get((project, unit))
         if have is None:
-            return Refusal("grant", f"project {project} has no grant of {unit}s", {"need": need},
-                           f"shanyrak grant add {project} {need} {unit}")  # fmt: skip
+            return Refusal(
+                "grant",
+                f"project {project} has no grant of {unit}s",
+                {"need": need},
+                f"shanyrak grant add {project} {need} {unit}",
+            )
         if need <= have:
             return None
         rate = placement.width * placement.units
         longest = max(have, 0) // rate
-        words = (f"it asks for {amount_words(need, unit)} ({placement.width} x {placement.units} units for "
-                 f"{duration_words(walltime)}), the grants of {project} have {amount_words(have, unit)}")  # fmt: skip
+        words = (
+            f"it asks for {amount_words(need, unit)} ({placement.width} x {placement.units} units for "
+            f"{duration_words(walltime)}), the grants of {project} have {amount_words(have, unit)}"
+        )
         nearest = f"the same with --walltime {longest}s" if longest else "none: the grants are used up"
         return Refusal("grant", words, {"need": need, "have": have}, nearest)
 
     def _plugins(self, spec: Spec, sector: str, placement: Placement, walltime: int) -> Refusal | None:
-        request = Request(spec.project, sector, self.actor, placement.pool.name, placement.pool.account_unit,
-                          placement.width, placement.units, len(spec.tasks), walltime,
-                          spec.model_dump(mode="json", exclude={"env", "secrets"}), self.now)  # fmt: skip
+        request = Request(
+            spec.project,
+            sector,
+            self.actor,
+            placement.pool.name,
+            placement.pool.account_unit,
+            placement.width,
+            placement.units,
+            len(spec.tasks),
+            walltime,
+            spec.model_dump(mode="json", exclude={"env", "secrets"}),
+            self.now,
+        )
         return next(iter(self.hooks(request)), None)
 
     @staticmethod
@@ -143,8 +181,12 @@ class Desk:
 
 def read_pools(rows: Rows) -> list[tuple[int, Pool]]:
     """The pools that are declared now, with their numbers, in order."""
-    return [(row[0], Pool(*row[1:])) for row in rows.all(
-        "SELECT id, name, engine, unit, nodes, units, cpus, memory FROM pool WHERE present = 1 ORDER BY id")]  # fmt: skip
+    return [
+        (row[0], Pool(*row[1:]))
+        for row in rows.all(
+            "SELECT id, name, engine, unit, nodes, units, cpus, memory FROM pool WHERE present = 1 ORDER BY id"
+        )
+    ]
 
 
 def unknown(kind: str, name: str, known: Iterable[str], fix: str) -> UsageProblem:

@@ -36,7 +36,7 @@ def backup(site: Site, target: Path) -> int:
             tar.add(site.folder / "commons.toml", "commons.toml")
             tar.add(copy, "journal.db")
         _sync(part)
-        os.chmod(part, 0o600)
+        part.chmod(0o600)
         os.link(part, target)
         _sync(target.parent)
     return seq
@@ -67,8 +67,11 @@ def restore(source: Path, folder: Path) -> int:
         except FileNotFoundError:
             raise UsageProblem(f"{source}", "there is no such file") from None
         except (tarfile.TarError, KeyError, EOFError):
-            raise UsageProblem(f"{source}", "it is not a backup of a workspace, or not all of it",
-                               "give a file that `shanyrak backup` wrote") from None  # fmt: skip
+            raise UsageProblem(
+                f"{source}",
+                "it is not a backup of a workspace, or not all of it",
+                "give a file that `shanyrak backup` wrote",
+            ) from None
         seq = _verified(fresh / "journal.db")
         (fresh / "secrets").mkdir(mode=0o700)
         for name in _MEMBERS:

@@ -39,8 +39,19 @@ NODES_S = 10.0
 """How often engines are asked for their nodes."""
 HARMLESS = frozenset({"workload.submitted", "project.added", "decision.made", "backup.made"})
 """Events that never make a plan wrong which was made before them."""
-SILENT = frozenset({"attempt.launched", "attempt.known", "attempt.unknown", "decision.made", "backup.made", "clock.stepped",
-                    "promise.given", "promise.moved", "lease.taken"})  # fmt: skip
+SILENT = frozenset(
+    {
+        "attempt.launched",
+        "attempt.known",
+        "attempt.unknown",
+        "decision.made",
+        "backup.made",
+        "clock.stepped",
+        "promise.given",
+        "promise.moved",
+        "lease.taken",
+    }
+)
 """Events after which the same policy would decide the same: no reason for a round."""
 
 
@@ -119,18 +130,20 @@ class Controller:
 
     def _load(self, rows: Rows) -> None:
         self.open = {
-            row[0]: Open(row[0], *row[1:6], launched=bool(row[6]), started=row[7], stop=row[8], unknown=bool(row[9]))
+            row[0]: Open(*row[:6], bool(row[6]), row[7], row[8], bool(row[9]))
             for row in rows.all(
                 "SELECT a.token, a.id, a.workload, a.task, a.try, w.pool, a.launched, a.started, a.stop, a.unknown_since"
-                " FROM attempt a JOIN workload w ON w.id = a.workload WHERE a.open = 1")
-        }  # fmt: skip
+                " FROM attempt a JOIN workload w ON w.id = a.workload WHERE a.open = 1"
+            )
+        }
         self._watch = {
-            row[0]: Open(row[0], *row[1:6], launched=True, started=0)
+            row[0]: Open(*row[:6], True, 0)
             for row in rows.all(
                 "SELECT a.token, a.id, a.workload, a.task, a.try, w.pool FROM attempt a JOIN workload w ON w.id = a.workload"
                 " LEFT JOIN charge c ON c.token = a.token WHERE a.open = 0 AND a.cause IN ('absent', 'node', 'unknown')"
-                " AND w.state = 'lost' AND c.token IS NULL")
-        }  # fmt: skip
+                " AND w.state = 'lost' AND c.token IS NULL"
+            )
+        }
 
     def _recover(self) -> None:
         """After a failed transaction: forget what was only in memory and read it again."""
@@ -175,7 +188,7 @@ class Controller:
             return False
         self._asked_nodes = time.monotonic()
         with self.journal.read() as rows:
-            pools = {id_: name for id_, name in rows.all("SELECT id, name FROM pool WHERE present = 1")}
+            pools: dict[int, str] = dict(rows.all("SELECT id, name FROM pool WHERE present = 1"))
             changed = []
             for id_, engine in self.engines.items():
                 try:
@@ -189,19 +202,19 @@ class Controller:
                 writer.append("node.reported", "facility", {"nodes": changed})
         return bool(changed)
 
-    def _ask(self, id_: int, what: str, call: Callable[[Engine], Any]) -> Any:
-        """Call an engine; None when it cannot be reached, from which nothing is concluded."""
+    def _ask(self, id_: int, verb: str, argument: Sequence[Any]) -> tuple[bool, Any]:
+        """Call an engine: (it answered, its answer). From an engine that does not answer nothing is concluded."""
         try:
-            answer = call(self.engines[id_])
+            answer = getattr(self.engines[id_], verb)(argument)
             self._down.pop(id_, None)
-            return answer
+            return True, answer
         except Exception as error:  # an engine is a plugin: whatever it raises, the ring goes on
             words = str(error) if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
             if self._down.get(id_) != words:
-                log.warning("engine of pool %s, %s: %s", id_, what, words)
+                log.warning("engine of pool %s, %s: %s", id_, verb, words)
             self._down[id_] = words
             self._quiet_until[id_] = time.monotonic() + TROUBLE_S
-            return None
+            return False, ()
 
     def _by_pool(self, attempts: Sequence[Open]) -> dict[int, list[Open]]:
         grouped: dict[int, list[Open]] = {}
@@ -216,8 +229,8 @@ class Controller:
         unknown: list[Open] = []
         watched = [a for a in self.open.values() if a.launched or a.token in self._told]
         for pool, attempts in self._by_pool([*watched, *self._watch.values()]).items():
-            seen = self._ask(pool, "observe", lambda e, asked=attempts: list(e.observe([a.token for a in asked])))
-            if seen is None or len(seen) != len(attempts):
+            reached, seen = self._ask(pool, "observe", [a.token for a in attempts])
+            if not reached or len(seen) != len(attempts):
                 unknown += [a for a in attempts if a.token in self.open and not a.unknown]
                 continue
             for attempt, what in zip(attempts, seen, strict=True):
@@ -234,9 +247,7 @@ class Controller:
         self._settle(changes, after, unknown)
         return True
 
-    def _settle(
-        self, changes: list[tuple[Open, Seen]], after: list[tuple[Open, Seen]], unknown: list[Open]
-    ) -> None:
+    def _settle(self, changes: list[tuple[Open, Seen]], after: list[tuple[Open, Seen]], unknown: list[Open]) -> None:
         ended: dict[int, list[str]] = {}
         points.reached("settle.before")
         with self._acting() as writer:
@@ -268,7 +279,7 @@ class Controller:
                 del self.open[token]
                 self._told.pop(token, None)
             gone = [token for token in tokens if token not in self._watch]
-            self._ask(pool, "forget", lambda e, known=gone: e.forget(known))
+            self._ask(pool, "forget", gone)
         for attempt, _ in after:
             self._watch.pop(attempt.token, None)
         points.reached("forget.after")
@@ -282,7 +293,7 @@ class Controller:
         told = False
         for pool, attempts in self._by_pool(due).items():
             tokens = [a.token for a in attempts]
-            if self._ask(pool, "stop", lambda e, asked=tokens: e.stop(asked) or True):
+            if self._ask(pool, "stop", tokens)[0]:
                 self._told.update(dict.fromkeys(tokens, now))
                 told = True
         return told
@@ -334,11 +345,21 @@ class Controller:
         give(writer, plan.promise_job.tolist(), plan.promise_at.tolist(), int(self.decider.params["margin"]))
         if writer.seq > before or outcome.by == "fallback":
             shown = {name: value for name, value in plan.to_dict().items() if not name.startswith("wait_")}
-            writer.append("decision.made", seq, {
-                "view": seq, "now": now, "policy": self.decider.name, "params": dict(self.decider.params),
-                "carry": outcome.carry.tolist(), "plan": shown, "plan_hash": plan.hash(), "outcome": outcome.by,
-                "cause": outcome.cause,
-            })  # fmt: skip
+            writer.append(
+                "decision.made",
+                seq,
+                {
+                    "view": seq,
+                    "now": now,
+                    "policy": self.decider.name,
+                    "params": dict(self.decider.params),
+                    "carry": outcome.carry.tolist(),
+                    "plan": shown,
+                    "plan_hash": plan.hash(),
+                    "outcome": outcome.by,
+                    "cause": outcome.cause,
+                },
+            )
         return opened
 
     def _launch_pending(self) -> bool:
@@ -354,12 +375,14 @@ class Controller:
             with self.journal.read() as rows:
                 ready, impossible = launches.launches(rows, [a.token for a in group], self.site.secrets)
             known = {a.token: a for a in group}
-            answers += [(known[token], Launched(token, refused=words, user_fault=True)) for token, words in impossible.items()]
+            answers += [
+                (known[token], Launched(token, refused=words, user_fault=True)) for token, words in impossible.items()
+            ]
             with self.journal.read() as rows:
                 self.lease.check(rows)
-            replies = self._ask(pool, "launch", lambda e, asked=ready: list(e.launch(asked))) if ready else []
+            reached, replies = self._ask(pool, "launch", ready) if ready else (True, ())
             points.reached("launch.after")
-            if replies is not None:
+            if reached:
                 answers += [(known[reply.token], reply) for reply in replies if reply.token in known]
         if not answers:
             return False
@@ -373,11 +396,15 @@ class Controller:
             for attempt, reply in answers:
                 if reply.refused:
                     cause = "launch" if reply.user_fault else "node"
-                    end(writer, attempt, Seen(reply.token, "ended", ended_ms=writer.now, cause=cause,
-                                              words=reply.refused, fenced=True))  # fmt: skip
+                    end(
+                        writer,
+                        attempt,
+                        Seen(reply.token, "ended", ended_ms=writer.now, cause=cause, words=reply.refused, fenced=True),
+                    )
                 else:
                     started.setdefault(attempt.workload, []).append(
-                        [reply.token, reply.handle, ",".join(reply.isolation)])  # fmt: skip
+                        [reply.token, reply.handle, ",".join(reply.isolation)]
+                    )
             for id_, lines in started.items():
                 writer.append("attempt.launched", id_, {"attempts": lines})
         points.reached("launched.after")

@@ -121,8 +121,14 @@ class Decider:
     def _spawn(self) -> None:
         self.close()
         assert self.record is not None
-        command = [sys.executable, "-m", "shanyrak.control.policy_child", self.plugin,
-                   self.record.stages, self.record.decide]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "shanyrak.control.policy_child",
+            self.plugin,
+            self.record.stages,
+            self.record.decide,
+        ]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
         self._born, self._trouble = time.monotonic(), ""
 
@@ -172,7 +178,7 @@ class Decider:
             if not ready:
                 raise _Breach(f"it did not take the view within {self.deadline_s:g} s")
             try:
-                message = message[os.write(handle, message):]
+                message = message[os.write(handle, message) :]
             except OSError as error:
                 raise _Breach("its process ended") from error
 
@@ -219,6 +225,10 @@ def find_policy(manager: Any, name: str) -> tuple[Policy | None, str]:
     try:
         offer = manager.policy(name)
     except PluginProblem as problem:
-        raise PluginProblem(problem.what, problem.why, "install shanyrak-policies, or set `active = \"kernel\"` under "
-                            "[policy] in commons.toml to use the core's own order") from None  # fmt: skip
+        raise PluginProblem(
+            problem.what,
+            problem.why,
+            'install shanyrak-policies, or set `active = "kernel"` under '
+            "[policy] in commons.toml to use the core's own order",
+        ) from None
     return offer.record, offer.plugin

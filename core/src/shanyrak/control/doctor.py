@@ -54,8 +54,12 @@ def _safely(look: Callable[[Site], Iterator[Finding]], site: Site) -> list[Findi
 def _plugins(manager: PluginManager) -> Iterator[Finding]:
     for plugin in manager.states():
         broken = plugin.state in ("failed", "incompatible")
-        yield Finding("warn" if broken else "ok", f"plugin {plugin.name}", plugin.state + (f": {plugin.reason}" if
-                      plugin.reason else ""), f"shanyrak plugin check {plugin.name}" if broken else "")  # fmt: skip
+        yield Finding(
+            "warn" if broken else "ok",
+            f"plugin {plugin.name}",
+            plugin.state + (f": {plugin.reason}" if plugin.reason else ""),
+            f"shanyrak plugin check {plugin.name}" if broken else "",
+        )
 
 
 def _folder(site: Site) -> Iterator[Finding]:

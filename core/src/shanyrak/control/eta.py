@@ -27,27 +27,50 @@ def eta(site: Site, id_: int) -> dict[str, Any]:
     state, words, started, promised = row
     answer: dict[str, Any] = {"id": id_, "state": state, "controller": controller_words(site)}
     if started:
-        return answer | {"start": started, "kind": "started", "words": f"it started at {instant_words(started)}",
-                         "basis": "what its engine reported"}  # fmt: skip
+        return answer | {
+            "start": started,
+            "kind": "started",
+            "words": f"it started at {instant_words(started)}",
+            "basis": "what its engine reported",
+        }
     if state in states.ENDED:
-        return answer | {"start": None, "kind": "none", "words": f"it never starts: it is {state} ({words})", "basis": "its state"}
+        return answer | {
+            "start": None,
+            "kind": "none",
+            "words": f"it never starts: it is {state} ({words})",
+            "basis": "its state",
+        }
     if state != states.QUEUED:
-        return answer | {"start": site.journal.now(), "kind": "estimate", "words": "it is being started", "basis": "its state"}
+        return answer | {
+            "start": site.journal.now(),
+            "kind": "estimate",
+            "words": "it is being started",
+            "basis": "its state",
+        }
     from shanyrak.policy.drive import estimate
 
     now = moment(site)
     at: int | None = None
     try:
         with patience(5 * PATIENCE_S):
-            at = estimate(now.feed.mirror, id_, now.decide, site.params(), now.view.now)
-        basis = (f"{now.by} on a virtual clock, if all work takes its whole walltime and nothing new comes before it")
+            at = estimate(now.feed.mirror.copy(), now.decide, site.params(), now.view.now, id_)
+        basis = f"{now.by} on a virtual clock, if all work takes its whole walltime and nothing new comes before it"
     except Exception as error:
         basis = f"no estimate: {type(error).__name__}: {error}"
     if promised:
-        answer |= {"start": promised, "kind": "promise", "words": f"promised: at {instant_words(promised)} at the latest",
-                   "basis": "the promise in the journal", "estimate": at}  # fmt: skip
+        answer |= {
+            "start": promised,
+            "kind": "promise",
+            "words": f"promised: at {instant_words(promised)} at the latest",
+            "basis": "the promise in the journal",
+            "estimate": at,
+        }
         return answer
     if at is None:
-        return answer | {"start": None, "kind": "none", "words": "it does not start as things stand: see `shanyrak why "
-                         f"{id_}`", "basis": basis}  # fmt: skip
+        return answer | {
+            "start": None,
+            "kind": "none",
+            "words": f"it does not start as things stand: see `shanyrak why {id_}`",
+            "basis": basis,
+        }
     return answer | {"start": at, "kind": "estimate", "words": f"about {instant_words(at)}", "basis": basis}

@@ -48,32 +48,53 @@ def _difference(rows: Rows, commons: Commons) -> dict[str, Any]:
     wanted: dict[str, Any] = {"pools": [], "nodes": [], "sectors": []}
     for pool in pools:
         number = numbers.of("pool", pool.name)
-        wanted["pools"].append([number, pool.name, pool.engine, pool.unit, pool.nodes, pool.units, pool.cpus, pool.memory])
+        wanted["pools"].append(
+            [number, pool.name, pool.engine, pool.unit, pool.nodes, pool.units, pool.cpus, pool.memory]
+        )
         wanted["nodes"] += [[numbers.of("node", name), name, number, pool.units] for name in pool.node_names()]
     for name, sector in commons.sectors.items():
         cap = -1 if sector.cap is None else units_of(sector.cap, total)
-        wanted["sectors"].append([numbers.of("account", f"sector/{name}"), f"sector/{name}", sector.weight,
-                                  units_of(sector.floor, total), cap])  # fmt: skip
+        wanted["sectors"].append(
+            [
+                numbers.of("account", f"sector/{name}"),
+                f"sector/{name}",
+                sector.weight,
+                units_of(sector.floor, total),
+                cap,
+            ]
+        )
     return {} if wanted == _declared(rows) else wanted
 
 
 def _declared(rows: Rows) -> dict[str, Any]:
     """What the journal holds of it, in the same form."""
     return {
-        "pools": [list(row) for row in rows.all(
-            "SELECT id, name, engine, unit, nodes, units, cpus, memory FROM pool WHERE present = 1 ORDER BY id")],
-        "nodes": [list(row) for row in rows.all("SELECT id, name, pool, units FROM node WHERE present = 1 ORDER BY id")],
-        "sectors": [list(row) for row in rows.all(
-            "SELECT id, name, weight, floor, cap FROM account WHERE name LIKE 'sector/%' ORDER BY id")],
-    }  # fmt: skip
+        "pools": [
+            list(row)
+            for row in rows.all(
+                "SELECT id, name, engine, unit, nodes, units, cpus, memory FROM pool WHERE present = 1 ORDER BY id"
+            )
+        ],
+        "nodes": [
+            list(row) for row in rows.all("SELECT id, name, pool, units FROM node WHERE present = 1 ORDER BY id")
+        ],
+        "sectors": [
+            list(row)
+            for row in rows.all(
+                "SELECT id, name, weight, floor, cap FROM account WHERE name LIKE 'sector/%' ORDER BY id"
+            )
+        ],
+    }
 
 
 class _Numbers:
     """Numbers by name: the known one, else the next free."""
 
     def __init__(self, rows: Rows) -> None:
-        self._known = {table: {name: number for number, name in rows.all(f"SELECT id, name FROM {table}")}
-                       for table in ("pool", "node", "account")}  # fmt: skip
+        self._known = {
+            table: {name: number for number, name in rows.all(f"SELECT id, name FROM {table}")}
+            for table in ("pool", "node", "account")
+        }
 
     def of(self, table: str, name: str) -> int:
         known = self._known[table]
@@ -86,8 +107,9 @@ def reported(rows: Rows, pool: str, nodes: Sequence[Node]) -> list[list[Any]]:
     changed = []
     for number, name, units, old_units, up, drained, reason in rows.all(
         "SELECT n.id, n.name, n.units, n.reported, n.up, n.drained, n.reason FROM node n JOIN pool p ON p.id = n.pool"
-        " WHERE p.name = ? AND n.present = 1 ORDER BY n.id", (pool,)
-    ):  # fmt: skip
+        " WHERE p.name = ? AND n.present = 1 ORDER BY n.id",
+        (pool,),
+    ):
         node = now.get(name, Node(name, 0, 0, 0, up=False, reason="its engine does not know it"))
         fresh = [min(units, node.units), int(node.up), node.reason]
         if fresh[:2] != [old_units, up] or (not drained and fresh[2] != reason):
@@ -105,10 +127,12 @@ def undrain(journal: Journal, actor: str, names: Sequence[str]) -> None:
     _operate(journal, actor, names, "node.resumed", {}, drained=1)
 
 
-def _operate(journal: Journal, actor: str, names: Sequence[str], type_: str, data: dict[str, Any], drained: int) -> None:
+def _operate(
+    journal: Journal, actor: str, names: Sequence[str], type_: str, data: dict[str, Any], drained: int
+) -> None:
     with journal.write(actor) as writer:
         numbers = find_nodes(writer.rows, names)
-        known = dict(writer.rows.all("SELECT id, drained FROM node"))
+        known: dict[int, int] = dict(writer.rows.all("SELECT id, drained FROM node"))
         changing = [number for number in numbers if known[number] == drained]
         if changing:
             writer.append(type_, ",".join(names), {"nodes": changing, **data})
@@ -116,14 +140,16 @@ def _operate(journal: Journal, actor: str, names: Sequence[str], type_: str, dat
 
 def find_nodes(rows: Rows, names: Sequence[str]) -> list[int]:
     """Numbers of nodes by name; a pool's name means all its nodes. Raises UsageProblem for an unknown one."""
-    nodes = dict(rows.all("SELECT name, id FROM node WHERE present = 1"))
-    pools = dict(rows.all("SELECT name, id FROM pool WHERE present = 1"))
+    nodes: dict[str, int] = dict(rows.all("SELECT name, id FROM node WHERE present = 1"))
+    pools: dict[str, int] = dict(rows.all("SELECT name, id FROM pool WHERE present = 1"))
     found: set[int] = set()
     for name in names:
         if name in nodes:
             found.add(int(nodes[name]))
         elif name in pools:
-            found.update(int(row[0]) for row in rows.all("SELECT id FROM node WHERE pool = ? AND present = 1", (pools[name],)))
+            found.update(
+                int(row[0]) for row in rows.all("SELECT id FROM node WHERE pool = ? AND present = 1", (pools[name],))
+            )
         else:
             raise unknown("node", name, [*nodes, *pools], "see `shanyrak node list`")
     if not found:
@@ -141,8 +167,11 @@ def add_window(journal: Journal, actor: str, names: Sequence[str], start: int, u
             raise UsageProblem("the window", "it ends before it begins, or has ended", "give --until a later time")
         nodes = find_nodes(writer.rows, names)
         number = int((writer.rows.one('SELECT COALESCE(MAX(id), 0) + 1 FROM "window"') or (1,))[0])
-        writer.append("window.added", number, {"id": number, "nodes": nodes, "start": start or writer.now,
-                                               "until": until, "reason": reason})  # fmt: skip
+        writer.append(
+            "window.added",
+            number,
+            {"id": number, "nodes": nodes, "start": start or writer.now, "until": until, "reason": reason},
+        )
     return number
 
 

@@ -141,8 +141,11 @@ class Feed:
 
     def _put_left(self, changed: Credit) -> None:
         if changed.unit >= 0:
-            left = sum(c.left for c in self._credits.values()
-                       if c.active and (c.account, c.unit) == (changed.account, changed.unit))  # fmt: skip
+            left = sum(
+                c.left
+                for c in self._credits.values()
+                if c.active and (c.account, c.unit) == (changed.account, changed.unit)
+            )
             self.mirror.left(changed.account, changed.unit, left)
 
     def _move_credit(self, id_: int, amount: int) -> None:
@@ -160,8 +163,18 @@ class Feed:
         job = self.jobs[id_]
         self._waiting[id_] += tasks
         room = max(0, job.at_once - self._live[id_]) if job.at_once else MANY
-        self.mirror.submit(id_, job.account, job.pool, job.width, job.units, tasks, room, job.walltime, job.submitted,
-                           block=self._mask[id_])  # fmt: skip
+        self.mirror.submit(
+            id_,
+            job.account,
+            job.pool,
+            job.width,
+            job.units,
+            tasks,
+            room,
+            job.walltime,
+            job.submitted,
+            block=self._mask[id_],
+        )
 
     # ---- from the events ------------------------------------------------------------------------------------
 
@@ -249,8 +262,16 @@ class Feed:
     def _on_workload_submitted(self, event: Event, data: dict[str, Any]) -> None:
         if data["state"] in ENDED:
             return
-        job = Row(data["account"], data["pool"], data["width"], data["units"], data["walltime"], event.time,
-                  data["at_once"], data["project"])  # fmt: skip
+        job = Row(
+            data["account"],
+            data["pool"],
+            data["width"],
+            data["units"],
+            data["walltime"],
+            event.time,
+            data["at_once"],
+            data["project"],
+        )
         self._open_job(data["id"], job, int(self._why.AFTER) if data["after"] else 0)
         self._submit(data["id"], data["tasks"])
 
@@ -273,7 +294,7 @@ class Feed:
     def _forget_ended(self, id_: int) -> None:
         if not self._live[id_] and not self._waiting[id_]:
             for table in (self.jobs, self._live, self._mask, self._waiting):
-                del table[id_]  # type: ignore[attr-defined]
+                del table[id_]
 
     def _on_attempt_intent(self, event: Event, data: dict[str, Any]) -> None:
         id_, walltime = data["workload"], data["walltime"]

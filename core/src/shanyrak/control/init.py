@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from shanyrak.plugins.manager import PluginManager
 
 
-def make(folder: Path, nodes: str, unit: str, engine: str, manager: PluginManager | None = None) -> tuple[Site, list[str]]:
+def make(
+    folder: Path, nodes: str, unit: str, engine: str, manager: PluginManager | None = None
+) -> tuple[Site, list[str]]:
     """A new workspace and what a person should know of it. Raises UsageProblem or PluginProblem."""
     refuse_used(folder.absolute())
     manager = manager or default_manager(folder)
@@ -61,8 +63,11 @@ def describe(
             if nodes := found[kind]:
                 pools.append(_pool(kind, engine, len(nodes), nodes[0].units, nodes[0]))
         if not pools:
-            raise UsageProblem("--unit gpu", "this machine has no GPU that can be seen",
-                               "give --nodes NxU to declare them all the same")  # fmt: skip
+            raise UsageProblem(
+                "--unit gpu",
+                "this machine has no GPU that can be seen",
+                "give --nodes NxU to declare them all the same",
+            )
         return pools, []
     kind = unit or ("gpu" if found["gpu"] else "cpu")
     count, units = shape
@@ -70,7 +75,9 @@ def describe(
     real = sum(node.units for node in found[kind])
     warnings = []
     if count * units > real:
-        warnings.append(f"warning: {count} x {units} {kind} slots are more than the {real} {kind}s here, so work shares them")
+        warnings.append(
+            f"warning: {count} x {units} {kind} slots are more than the {real} {kind}s here, so work shares them"
+        )
     return [_pool(kind, engine, count, units, model)], warnings
 
 
@@ -83,9 +90,21 @@ def commons_of(folder: Path, pools: list[Pool], manager: PluginManager) -> Commo
     """The site's file for these pools. Without a plugin that offers `easy`, the core's own kernel decides."""
     from shanyrak.config.commons import Commons
 
-    return Commons.model_validate({
-        "site": {"name": folder.absolute().name or "commons"},
-        "pools": [{"name": p.name, "engine": p.engine, "unit": p.unit, "nodes": p.nodes, "units": p.units, "cpus": p.cpus,
-                   "memory": p.memory} for p in pools],
-        "policy": {"active": "easy" if "easy" in manager.policies() else "kernel"},
-    })  # fmt: skip
+    return Commons.model_validate(
+        {
+            "site": {"name": folder.absolute().name or "commons"},
+            "pools": [
+                {
+                    "name": p.name,
+                    "engine": p.engine,
+                    "unit": p.unit,
+                    "nodes": p.nodes,
+                    "units": p.units,
+                    "cpus": p.cpus,
+                    "memory": p.memory,
+                }
+                for p in pools
+            ],
+            "policy": {"active": "easy" if "easy" in manager.policies() else "kernel"},
+        }
+    )

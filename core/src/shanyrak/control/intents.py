@@ -24,7 +24,8 @@ class Purse:
         credits = self.rows.all(
             "SELECT c.id, COALESCE(b.amount, 0) FROM credit c LEFT JOIN balance b ON b.credit = c.id AND b.pot = ?"
             " WHERE c.project = ? AND c.unit = ? AND c.state = 'active' ORDER BY c.until = 0, c.until, c.id",
-            (LEFT, project, unit))  # fmt: skip
+            (LEFT, project, unit),
+        )
         drawn: list[list[int]] = []
         # A grant that is overdrawn counts against the others of its project.
         spare = sum(self.left.setdefault(credit, int(left)) for credit, left in credits)
@@ -49,7 +50,9 @@ def intend(writer: Writer, purse: Purse, site: str, id_: int, tasks: list[list[i
     """
     row = writer.rows.one(
         "SELECT w.project, w.width * w.units, w.walltime, w.next, w.again, w.pool, p.unit, w.tasks, w.held, w.waits"
-        " FROM workload w JOIN pool p ON p.id = w.pool WHERE w.id = ? AND w.ended = 0", (id_,))  # fmt: skip
+        " FROM workload w JOIN pool p ON p.id = w.pool WHERE w.id = ? AND w.ended = 0",
+        (id_,),
+    )
     if row is None or row[8] or row[9]:
         return []
     project, units, walltime, next_, again, pool, kind, total = row[:8]
@@ -62,15 +65,24 @@ def intend(writer: Writer, purse: Purse, site: str, id_: int, tasks: list[list[i
         drawn = purse.draw(project, f"{kind}-second", hold)
         if drawn is None:
             break
-        tried = writer.rows.one("SELECT COALESCE(MAX(try), 0) FROM attempt WHERE workload = ? AND task = ?", (id_, task))
+        tried = writer.rows.one(
+            "SELECT COALESCE(MAX(try), 0) FROM attempt WHERE workload = ? AND task = ?", (id_, task)
+        )
         number = int(tried[0]) + 1 if tried else 1
         token = f"{site}.{id_}.{task}.{number}"
         attempt = int(newest[0]) + 1 + len(attempts)
         attempts.append([attempt, token, task, number, nodes, drawn])
         opened.append(Open(token, attempt, id_, task, number, pool, launched=False, started=0))
     if attempts:
-        writer.append("attempt.intent", id_, {
-            "workload": id_, "unit": f"{kind}-second", "walltime": walltime, "bundle": opened[0].token,
-            "attempts": attempts,
-        })  # fmt: skip
+        writer.append(
+            "attempt.intent",
+            id_,
+            {
+                "workload": id_,
+                "unit": f"{kind}-second",
+                "walltime": walltime,
+                "bundle": opened[0].token,
+                "attempts": attempts,
+            },
+        )
     return opened

@@ -20,13 +20,15 @@ def launches(rows: Rows, tokens: Sequence[str], secrets: Path) -> tuple[list[Lau
     """A `Launch` for each token, and for those that cannot have one (a secret is missing) why, in words."""
     ready: list[Launch] = []
     impossible: dict[str, str] = {}
-    nodes = dict(rows.all("SELECT id, name FROM node"))
+    nodes: dict[int, str] = dict(rows.all("SELECT id, name FROM node"))
     specs: dict[int, tuple[Spec, dict[str, str], str]] = {}
     for token in tokens:
         row = rows.one(
             "SELECT a.workload, a.task, a.nodes, a.bundle, w.spec, w.actor, w.units, w.width, w.walltime, p.name, p.engine,"
             " p.unit, p.nodes, p.units, p.cpus, p.memory FROM attempt a JOIN workload w ON w.id = a.workload"
-            " JOIN pool p ON p.id = w.pool WHERE a.token = ?", (token,))  # fmt: skip
+            " JOIN pool p ON p.id = w.pool WHERE a.token = ?",
+            (token,),
+        )
         assert row is not None
         id_, task, where, bundle, text, actor, units, width, walltime = row[:9]
         placement = Placement(Pool(*row[9:]), width, units)
@@ -41,13 +43,26 @@ def launches(rows: Rows, tokens: Sequence[str], secrets: Path) -> tuple[list[Lau
         if wrong:
             impossible[token] = wrong
             continue
-        ready.append(Launch(
-            token=token, workload=id_, task=spec.tasks.index(task), bundle=bundle, argv=spec.command,
-            env={**base_environment(actor), **spec.env}, secrets=values, cwd=spec.cwd, outputs=spec.outputs,
-            nodes=tuple((nodes[node], units) for node in json.loads(where)), unit=placement.pool.unit,
-            cpus=max(spec.cpus, placement.per_unit_cpus), memory=spec.mem or placement.per_unit_memory,
-            walltime_ms=walltime, user=actor, network=spec.network,
-        ))  # fmt: skip
+        ready.append(
+            Launch(
+                token=token,
+                workload=id_,
+                task=spec.tasks.index(task),
+                bundle=bundle,
+                argv=spec.command,
+                env={**base_environment(actor), **spec.env},
+                secrets=values,
+                cwd=spec.cwd,
+                outputs=spec.outputs,
+                nodes=tuple((nodes[node], units) for node in json.loads(where)),
+                unit=placement.pool.unit,
+                cpus=max(spec.cpus, placement.per_unit_cpus),
+                memory=spec.mem or placement.per_unit_memory,
+                walltime_ms=walltime,
+                user=actor,
+                network=spec.network,
+            )
+        )
     return ready, impossible
 
 
@@ -68,8 +83,9 @@ def read_secrets(folder: Path, names: Sequence[str]) -> dict[str, str]:
         try:
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         except OSError as error:
-            raise UsageProblem(f"secret {name!r}", f"it cannot be read ({error.strerror})",
-                               f"put it into {path}, mode 0600") from None  # fmt: skip
+            raise UsageProblem(
+                f"secret {name!r}", f"it cannot be read ({error.strerror})", f"put it into {path}, mode 0600"
+            ) from None
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:

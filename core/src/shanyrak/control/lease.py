@@ -111,8 +111,11 @@ def take(journal: Journal, actor: str) -> Lease:
             if verdict == "dead" or (verdict == "unknown" and time.monotonic() - begun >= SILENCE_S):
                 return _take(journal, writer, me)
         if verdict == "live":
-            raise UnfitProblem("the controller", f"one is already running (pid {holder.pid} on {holder.host})",
-                               "use it, or end it first")  # fmt: skip
+            raise UnfitProblem(
+                "the controller",
+                f"one is already running (pid {holder.pid} on {holder.host})",
+                "use it, or end it first",
+            )
         time.sleep(0.2)
 
 

@@ -34,5 +34,7 @@ class Observers:
         if new:
             self._seq = new[-1].seq
             with self._site.journal.store.write() as rows:
-                rows.run("INSERT INTO pulse VALUES ('observed', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                         (self._seq,))  # fmt: skip
+                rows.run(
+                    "INSERT INTO pulse VALUES ('observed', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                    (self._seq,),
+                )

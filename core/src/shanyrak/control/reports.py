@@ -13,12 +13,38 @@ from shanyrak.model import states
 if TYPE_CHECKING:
     from shanyrak.control.site import Site
 
-_COLUMNS = ("id", "project", "title", "state", "reason", "words", "width", "units", "tasks", "next", "again", "live",
-            "done", "failed", "lost", "dropped", "submitted", "queued", "started", "ended", "exit_code", "promised",
-            "walltime", "actor", "key", "held", "pool")  # fmt: skip
+_COLUMNS = (
+    "id",
+    "project",
+    "title",
+    "state",
+    "reason",
+    "words",
+    "width",
+    "units",
+    "tasks",
+    "next",
+    "again",
+    "live",
+    "done",
+    "failed",
+    "lost",
+    "dropped",
+    "submitted",
+    "queued",
+    "started",
+    "ended",
+    "exit_code",
+    "promised",
+    "walltime",
+    "actor",
+    "key",
+    "held",
+    "pool",
+)
 
 
-def ps(site: Site, everything: bool, project: str) -> list[dict[str, Any]]:
+def ps(site: Site, everything: bool, project: str, reasons: bool = True) -> list[dict[str, Any]]:
     """One row a workload. `attempt` is the number of the newest try; times are ms since the epoch or null."""
     with site.journal.read() as rows:
         where = [] if everything else ["ended = 0"]
@@ -28,10 +54,10 @@ def ps(site: Site, everything: bool, project: str) -> list[dict[str, Any]]:
             params.append(project)
         query = f"SELECT {', '.join(_COLUMNS)} FROM workload" + (f" WHERE {' AND '.join(where)}" if where else "")
         found = [dict(zip(_COLUMNS, row, strict=True)) for row in rows.all(f"{query} ORDER BY id", params)]
-        tries = dict(rows.all("SELECT workload, MAX(try) FROM attempt GROUP BY workload"))
+        tries: dict[int, int] = dict(rows.all("SELECT workload, MAX(try) FROM attempt GROUP BY workload"))
         ends = _attempt_ends(rows)
         pools = {id_: (name, unit) for id_, name, unit in rows.all("SELECT id, name, unit FROM pool")}
-    if any(row["state"] == states.QUEUED for row in found):
+    if reasons and any(row["state"] == states.QUEUED for row in found):
         from shanyrak.control.why import waiting_words
 
         now = waiting_words(site)
@@ -43,27 +69,52 @@ def ps(site: Site, everything: bool, project: str) -> list[dict[str, Any]]:
 
 def _attempt_ends(rows: Rows) -> dict[int, tuple[str, int]]:
     """Isolation and milliseconds of use, by workload."""
-    return {id_: (isolation or "", ran or 0) for id_, isolation, ran in
-            rows.all("SELECT workload, MAX(isolation), SUM(ran) FROM attempt GROUP BY workload")}  # fmt: skip
+    return {
+        id_: (isolation or "", ran or 0)
+        for id_, isolation, ran in rows.all("SELECT workload, MAX(isolation), SUM(ran) FROM attempt GROUP BY workload")
+    }
 
 
-def _shown(row: dict[str, Any], attempt: int, pools: dict[int, tuple[str, str]],
-           ends: dict[int, tuple[str, int]]) -> dict[str, Any]:  # fmt: skip
+def _shown(
+    row: dict[str, Any], attempt: int, pools: dict[int, tuple[str, str]], ends: dict[int, tuple[str, int]]
+) -> dict[str, Any]:
     pool, unit = pools.get(row["pool"], ("", ""))
     isolation, ran = ends.get(row["id"], ("", 0))
     shown = {
-        "id": row["id"], "project": row["project"], "name": row["title"], "state": row["state"], "reason": row["reason"],
-        "words": row["words"], "attempt": attempt, "submitted": row["submitted"], "started": row["started"] or None,
-        "ended": row["ended"] or None, "exit_code": row["exit_code"], "pool": pool, "unit": unit, "width": row["width"],
-        "units": row["units"], "walltime_ms": row["walltime"], "ran_ms": ran, "promised": row["promised"] or None,
-        "actor": row["actor"], "isolation": isolation.split(",") if isolation else [],
-    }  # fmt: skip
+        "id": row["id"],
+        "project": row["project"],
+        "name": row["title"],
+        "state": row["state"],
+        "reason": row["reason"],
+        "words": row["words"],
+        "attempt": attempt,
+        "submitted": row["submitted"],
+        "started": row["started"] or None,
+        "ended": row["ended"] or None,
+        "exit_code": row["exit_code"],
+        "pool": pool,
+        "unit": unit,
+        "width": row["width"],
+        "units": row["units"],
+        "walltime_ms": row["walltime"],
+        "ran_ms": ran,
+        "promised": row["promised"] or None,
+        "actor": row["actor"],
+        "isolation": isolation.split(",") if isolation else [],
+    }
     if row["key"] is not None:
         shown["key"] = row["key"]
     if row["tasks"] > 1:
         waiting = row["tasks"] - row["next"] + len(json.loads(row["again"]))
-        shown["tasks"] = {"total": row["tasks"], "waiting": waiting, "running": row["live"], "done": row["done"],
-                          "failed": row["failed"], "lost": row["lost"], "dropped": row["dropped"]}  # fmt: skip
+        shown["tasks"] = {
+            "total": row["tasks"],
+            "waiting": waiting,
+            "running": row["live"],
+            "done": row["done"],
+            "failed": row["failed"],
+            "lost": row["lost"],
+            "dropped": row["dropped"],
+        }
     return shown
 
 
@@ -72,14 +123,33 @@ def workload(site: Site, id_: int) -> dict[str, Any]:
     found = next((row for row in ps(site, True, "") if row["id"] == id_), None)
     if found is None:
         raise UsageProblem(f"workload {id_}", "it does not exist", "see `shanyrak ps --all`")
-    names = ("token", "task", "try", "intent", "launched", "started", "ended", "ran_ms", "exit_code", "signal", "cause",
-             "words", "isolation")  # fmt: skip
+    names = (
+        "token",
+        "task",
+        "try",
+        "intent",
+        "launched",
+        "started",
+        "ended",
+        "ran_ms",
+        "exit_code",
+        "signal",
+        "cause",
+        "words",
+        "isolation",
+    )
     with site.journal.read() as rows:
         spec = rows.one("SELECT spec FROM workload WHERE id = ?", (id_,))
-        attempts = rows.all("SELECT token, task, try, intent, launched, started, ended, ran, exit_code, signal, cause, words,"
-                            " isolation FROM attempt WHERE workload = ? ORDER BY id", (id_,))  # fmt: skip
-    return {**found, "spec": json.loads(spec[0]) if spec else {},
-            "attempts": [dict(zip(names, row, strict=True)) for row in attempts]}  # fmt: skip
+        attempts = rows.all(
+            "SELECT token, task, try, intent, launched, started, ended, ran, exit_code, signal, cause, words,"
+            " isolation FROM attempt WHERE workload = ? ORDER BY id",
+            (id_,),
+        )
+    return {
+        **found,
+        "spec": json.loads(spec[0]) if spec else {},
+        "attempts": [dict(zip(names, row, strict=True)) for row in attempts],
+    }
 
 
 def state_of(rows: Rows, id_: int) -> tuple[str, str, str, int | None]:
@@ -94,8 +164,11 @@ def attempt_of(rows: Rows, id_: int, task: int | None) -> tuple[str, int]:
     """Token and pool of the newest attempt of a workload (of one task). Raises UsageProblem when there is none."""
     state, _, words, _ = state_of(rows, id_)
     clause, params = ("", [id_]) if task is None else (" AND a.task = ?", [id_, _ordinal(rows, id_, task)])
-    row = rows.one("SELECT a.token, w.pool FROM attempt a JOIN workload w ON w.id = a.workload WHERE a.workload = ?"
-                   f"{clause} ORDER BY a.id DESC LIMIT 1", params)  # fmt: skip
+    row = rows.one(
+        "SELECT a.token, w.pool FROM attempt a JOIN workload w ON w.id = a.workload WHERE a.workload = ?"
+        f"{clause} ORDER BY a.id DESC LIMIT 1",
+        params,
+    )
     if row is None:
         raise UsageProblem(f"workload {id_}", f"it has not run ({state}: {words})")
     return str(row[0]), int(row[1])
@@ -126,8 +199,12 @@ def account(rows: Rows, thorough: bool = False) -> dict[str, Any]:
         line = projects.setdefault(row["project"], {}).setdefault(row["unit"], dict.fromkeys(Totals._fields, 0))
         for name in Totals._fields:
             line[name] += row[name]
-    return {"balanced": not wrong, "units": {unit: _total(total) for unit, total in totals(rows).items()},
-            "projects": projects, "faults": wrong}  # fmt: skip
+    return {
+        "balanced": not wrong,
+        "units": {unit: _total(total) for unit, total in totals(rows).items()},
+        "projects": projects,
+        "faults": wrong,
+    }
 
 
 def grants(rows: Rows, project: str = "") -> list[dict[str, Any]]:
@@ -138,11 +215,23 @@ def grants(rows: Rows, project: str = "") -> list[dict[str, Any]]:
     ):
         if project and owner != project:
             continue
-        pots = dict(rows.all("SELECT pot, amount FROM balance WHERE credit = ?", (id_,)))
+        pots: dict[str, int] = dict(rows.all("SELECT pot, amount FROM balance WHERE credit = ?", (id_,)))
         held, used, left = (int(pots.get(pot, 0)) for pot in ("held", "used", "left"))
-        found.append({"grant": id_, "project": owner, "unit": unit, "programme": programme, "start": start,
-                      "until": until or None, "state": state, "issued": held + used + left, "held": held, "used": used,
-                      "left": left})  # fmt: skip
+        found.append(
+            {
+                "grant": id_,
+                "project": owner,
+                "unit": unit,
+                "programme": programme,
+                "start": start,
+                "until": until or None,
+                "state": state,
+                "issued": held + used + left,
+                "held": held,
+                "used": used,
+                "left": left,
+            }
+        )
     return found
 
 
@@ -151,14 +240,18 @@ def projects(rows: Rows) -> list[dict[str, Any]]:
     counts: dict[str, dict[str, int]] = {}
     for project, state, number in rows.all("SELECT project, state, COUNT(*) FROM workload GROUP BY project, state"):
         counts.setdefault(project, {})[state] = int(number)
-    return [{"project": id_, "sector": sector, "org": org, "paused": bool(paused), "work": counts.get(id_, {})}
-            for id_, sector, org, paused in rows.all("SELECT id, sector, org, paused FROM project ORDER BY id")]  # fmt: skip
+    return [
+        {"project": id_, "sector": sector, "org": org, "paused": bool(paused), "work": counts.get(id_, {})}
+        for id_, sector, org, paused in rows.all("SELECT id, sector, org, paused FROM project ORDER BY id")
+    ]
 
 
 def nodes(rows: Rows) -> list[dict[str, Any]]:
     """Each node: units declared, usable and busy, and its state."""
     busy: dict[int, int] = {}
-    for where, units in rows.all("SELECT a.nodes, w.units FROM attempt a JOIN workload w ON w.id = a.workload WHERE a.open = 1"):
+    for where, units in rows.all(
+        "SELECT a.nodes, w.units FROM attempt a JOIN workload w ON w.id = a.workload WHERE a.open = 1"
+    ):
         for node in json.loads(where):
             busy[node] = busy.get(node, 0) + int(units)
     found = []
@@ -167,15 +260,33 @@ def nodes(rows: Rows) -> list[dict[str, Any]]:
         " JOIN pool p ON p.id = n.pool WHERE n.present = 1 ORDER BY n.id"
     ):
         state = "drained" if drained else "up" if up else "down"
-        found.append({"node": name, "pool": pool, "unit": unit, "units": units, "usable": min(units, reported),
-                      "busy": busy.get(id_, 0), "state": state, "reason": reason})  # fmt: skip
+        found.append(
+            {
+                "node": name,
+                "pool": pool,
+                "unit": unit,
+                "units": units,
+                "usable": min(units, reported),
+                "busy": busy.get(id_, 0),
+                "state": state,
+                "reason": reason,
+            }
+        )
     return found
 
 
 def windows(rows: Rows) -> list[dict[str, Any]]:
     """Windows that are planned or open."""
-    names = dict(rows.all("SELECT id, name FROM node"))
-    return [{"window": id_, "nodes": [names[node] for node in json.loads(where)], "start": start, "until": until or None,
-             "reason": reason}
-            for id_, where, start, until, reason in rows.all(
-                'SELECT id, nodes, start, until, reason FROM "window" WHERE present = 1 ORDER BY start, id')]  # fmt: skip
+    names: dict[int, str] = dict(rows.all("SELECT id, name FROM node"))
+    return [
+        {
+            "window": id_,
+            "nodes": [names[node] for node in json.loads(where)],
+            "start": start,
+            "until": until or None,
+            "reason": reason,
+        }
+        for id_, where, start, until, reason in rows.all(
+            'SELECT id, nodes, start, until, reason FROM "window" WHERE present = 1 ORDER BY start, id'
+        )
+    ]

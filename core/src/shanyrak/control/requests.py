@@ -38,14 +38,17 @@ def submit(journal: Journal, actor: str, specs: Sequence[Spec], desk: Callable[[
 
 def _known(rows: Rows, spec: Spec) -> Receipt | None:
     """The workload that has this key already; UsageProblem when it asked for something else."""
-    found = rows.one("SELECT id, project, state, reason, words, spec FROM workload WHERE project = ? AND key = ?",
-                     (spec.project, spec.key))  # fmt: skip
+    found = rows.one(
+        "SELECT id, project, state, reason, words, spec FROM workload WHERE project = ? AND key = ?",
+        (spec.project, spec.key),
+    )
     if found is None:
         return None
     if found[5] != canonical(spec.model_dump(mode="json", exclude_defaults=True)):
-        raise UsageProblem(f"field 'key': {spec.key!r}", f"workload {found[0]} has it and asks for something else",
-                           "use another key")  # fmt: skip
-    return Receipt(*found[:5], existing=True)
+        raise UsageProblem(
+            f"field 'key': {spec.key!r}", f"workload {found[0]} has it and asks for something else", "use another key"
+        )
+    return Receipt(*found[:5], "", "", True)
 
 
 def stop(journal: Journal, actor: str, id_: int, allowed: Callable[[str], None], words: str = "") -> str:
@@ -59,8 +62,9 @@ def stop(journal: Journal, actor: str, id_: int, allowed: Callable[[str], None],
         if state in states.ENDED or state == states.STOPPING:
             return state
         void_promise(writer, id_, "the work was stopped")
-        writer.append("workload.stopped", id_,
-                      {"id": id_, "reason": "stopped", "words": words or f"stopped by {actor}"})  # fmt: skip
+        writer.append(
+            "workload.stopped", id_, {"id": id_, "reason": "stopped", "words": words or f"stopped by {actor}"}
+        )
         after = str((writer.rows.one("SELECT state FROM workload WHERE id = ?", (id_,)) or ("",))[0])
         if after in states.ENDED:
             settle_dependents(writer, id_, after)
@@ -102,13 +106,17 @@ def settle_dependents(writer: Writer, id_: int, state: str) -> None:
         before, how = ended.pop()
         waiting = writer.rows.all(
             "SELECT w.id, w.waits FROM dependency d JOIN workload w ON w.id = d.workload"
-            " WHERE d.after = ? AND w.state = ? ORDER BY w.id", (before, states.QUEUED))  # fmt: skip
+            " WHERE d.after = ? AND w.state = ? ORDER BY w.id",
+            (before, states.QUEUED),
+        )
         for other, waits in waiting:
             if how == states.DONE:
                 writer.append("workload.freed", other, {"id": other, "waits": waits - 1})
                 continue
             void_promise(writer, other, "the work was cancelled")
-            end_waiting(writer, other, states.CANCELLED, "after-failed", f"workload {before}, which it came after, is {how}")
+            end_waiting(
+                writer, other, states.CANCELLED, "after-failed", f"workload {before}, which it came after, is {how}"
+            )
             ended.append((other, states.CANCELLED))
 
 

@@ -43,8 +43,11 @@ class Services:
             self._woken.wait(SETTLE_S)
         for name in required:
             if name in self._failures:
-                raise UnfitProblem(f"the service {name} of plugin {offers[name].plugin}", self._failures[name],
-                                   "repair it, or disable the plugin")  # fmt: skip
+                raise UnfitProblem(
+                    f"the service {name} of plugin {offers[name].plugin}",
+                    self._failures[name],
+                    "repair it, or disable the plugin",
+                )
 
     def join(self) -> None:
         """Wait a moment for them to return."""
@@ -56,14 +59,18 @@ class Services:
         failures = 0
         while not self._stopped():
             try:
-                context = ServiceContext(str(self._site.folder), self._site.manager.settings(offer.plugin), self._stopped)
+                context = ServiceContext(
+                    str(self._site.folder), self._site.manager.settings(offer.plugin), self._stopped
+                )
                 load(offer.record.target, offer.plugin)(context)
                 return
             except BaseException as error:  # a plugin may raise anything; the ring goes on
                 self._failures[name] = str(error) if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
             pause = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
             failures += 1
-            log.warning("service %s of plugin %s failed (%s); again in %g s", name, offer.plugin, self._failures[name], pause)
+            log.warning(
+                "service %s of plugin %s failed (%s); again in %g s", name, offer.plugin, self._failures[name], pause
+            )
             until = threading.Event()
             if offer.record.required and failures == 1:
                 self._woken.set()

@@ -7,7 +7,6 @@ the same grants, which only so may go below zero.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from shanyrak.control.requests import settle_dependents
 from shanyrak.journal.accounts import LEFT, balance
@@ -52,20 +51,43 @@ def end(writer: Writer, attempt: Open, seen: Seen) -> str:
     """Write the end of an attempt: its fate, its charge, its release; gives the workload's state after it."""
     row = writer.rows.one(
         "SELECT w.width * w.units, w.walltime, w.tries, p.unit, w.state, w.spec FROM workload w JOIN pool p ON p.id = w.pool"
-        " WHERE w.id = ?", (attempt.workload,))  # fmt: skip
+        " WHERE w.id = ?",
+        (attempt.workload,),
+    )
     assert row is not None
     units, walltime, tries, kind, _, spec = row
     fate = judge(seen, attempt, tries, walltime, '"unfenced":true' in spec, writer.now)
     unit, charged = f"{kind}-second", -(-units * max(0, seen.ran_ms) // 1000)
     charges, releases = _split(writer, attempt, unit, charged)
-    writer.append("attempt.ended", attempt.token, {
-        "token": attempt.token, "workload": attempt.workload, "task": attempt.task, "unit": unit, "units": units,
-        "started": seen.started_ms or attempt.started, "ended": max(seen.ended_ms, seen.started_ms) or writer.now,
-        "ran": max(0, seen.ran_ms), "exit_code": seen.exit_code, "signal": seen.signal, "cause": seen.cause or seen.state,
-        "isolation": ",".join(seen.isolation), "fate": fate.fate, "backoff": fate.backoff, "reason": fate.reason,
-        "words": fate.words, "charged": charged, "charges": charges, "releases": releases, "part": 1, "rate": RATE,
-        "cpu": seen.cpu_ms, "memory": seen.peak_memory,
-    })  # fmt: skip
+    writer.append(
+        "attempt.ended",
+        attempt.token,
+        {
+            "token": attempt.token,
+            "workload": attempt.workload,
+            "task": attempt.task,
+            "unit": unit,
+            "units": units,
+            "started": seen.started_ms or attempt.started,
+            "ended": max(seen.ended_ms, seen.started_ms) or writer.now,
+            "ran": max(0, seen.ran_ms),
+            "exit_code": seen.exit_code,
+            "signal": seen.signal,
+            "cause": seen.cause or seen.state,
+            "isolation": ",".join(seen.isolation),
+            "fate": fate.fate,
+            "backoff": fate.backoff,
+            "reason": fate.reason,
+            "words": fate.words,
+            "charged": charged,
+            "charges": charges,
+            "releases": releases,
+            "part": 1,
+            "rate": RATE,
+            "cpu": seen.cpu_ms,
+            "memory": seen.peak_memory,
+        },
+    )
     return_expired(writer, [credit for credit, _ in releases])
     after = writer.rows.one("SELECT state FROM workload WHERE id = ?", (attempt.workload,))
     state = str(after[0]) if after else ""
@@ -78,19 +100,34 @@ def late(writer: Writer, token: str, seen: Seen) -> None:
     """A result for an attempt that was closed as lost: recorded, charged once, no state changes."""
     row = writer.rows.one(
         "SELECT w.width * w.units, p.unit, w.project FROM attempt a JOIN workload w ON w.id = a.workload"
-        " JOIN pool p ON p.id = w.pool WHERE a.token = ?", (token,))  # fmt: skip
+        " JOIN pool p ON p.id = w.pool WHERE a.token = ?",
+        (token,),
+    )
     if row is None or writer.rows.one("SELECT 1 FROM charge WHERE token = ?", (token,)):
         return
     units, unit, project = row[0], f"{row[1]}-second", row[2]
     charged = -(-units * max(0, seen.ran_ms) // 1000)
-    credit = writer.rows.one("SELECT id FROM credit WHERE project = ? AND unit = ? ORDER BY state, until = 0, until, id",
-                             (project, unit))  # fmt: skip
+    credit = writer.rows.one(
+        "SELECT id FROM credit WHERE project = ? AND unit = ? ORDER BY state, until = 0, until, id", (project, unit)
+    )
     if charged and credit:
-        writer.append("attempt.late", token, {
-            "token": token, "unit": unit, "units": units, "started": seen.started_ms, "ended": seen.ended_ms,
-            "ran": seen.ran_ms, "charged": charged, "charges": [[credit[0], charged, 1]], "releases": [], "part": 1,
-            "rate": RATE,
-        })  # fmt: skip
+        writer.append(
+            "attempt.late",
+            token,
+            {
+                "token": token,
+                "unit": unit,
+                "units": units,
+                "started": seen.started_ms,
+                "ended": seen.ended_ms,
+                "ran": seen.ran_ms,
+                "charged": charged,
+                "charges": [[credit[0], charged, 1]],
+                "releases": [],
+                "part": 1,
+                "rate": RATE,
+            },
+        )
 
 
 def judge(seen: Seen, attempt: Open, tries: int, walltime: int, unfenced: bool, now: int) -> Fate:
@@ -135,7 +172,9 @@ def _ended(seen: Seen, attempt: Open, walltime: int) -> Fate:
 def _split(writer: Writer, attempt: Open, unit: str, charged: int) -> tuple[list[list[int]], list[list[int]]]:
     """Pay `charged` from the holds in their order; what is missing from the same grants, what is left over returns."""
     charges, releases, rest, last = [], [], charged, 0
-    for credit, amount in writer.rows.all("SELECT credit, amount FROM hold WHERE token = ? ORDER BY line", (attempt.token,)):
+    for credit, amount in writer.rows.all(
+        "SELECT credit, amount FROM hold WHERE token = ? ORDER BY line", (attempt.token,)
+    ):
         paid = min(rest, amount)
         rest -= paid
         last = credit

@@ -46,8 +46,15 @@ def os_user() -> str:
 class Site:
     """An open workspace. Reading and requesting need no controller; `controller` makes this process the one that acts."""
 
-    def __init__(self, folder: Path, commons: Commons, manager: PluginManager, store: Store, clock: Clock | None = None,
-                 actor: str = "") -> None:  # fmt: skip
+    def __init__(
+        self,
+        folder: Path,
+        commons: Commons,
+        manager: PluginManager,
+        store: Store,
+        clock: Clock | None = None,
+        actor: str = "",
+    ) -> None:
         self.folder, self.commons, self.manager = folder, commons, manager
         self.journal = Journal(store, clock)
         self.actor = actor or os_user()
@@ -106,8 +113,11 @@ class Site:
         if self._owner():
             return
         if self.actor not in getattr(self.commons.roles, role):
-            raise RefusedProblem(f"{self.actor} may not do this", f"it takes one of the {role}",
-                                 f"ask for it, or be named in [roles] {role} in commons.toml")  # fmt: skip
+            raise RefusedProblem(
+                f"{self.actor} may not do this",
+                f"it takes one of the {role}",
+                f"ask for it, or be named in [roles] {role} in commons.toml",
+            )
 
     def _owner(self) -> bool:
         return self.actor == os_user() and os.geteuid() in (0, self.folder.stat().st_uid)
@@ -151,7 +161,9 @@ class Site:
         self._require("officers")
         tenants.add_project(self.journal, self.actor, id_, sector, org, weight, cap)
 
-    def add_grant(self, project: str, amount: int, unit: str, start: int = 0, until: int = 0, programme: str = "") -> int:
+    def add_grant(
+        self, project: str, amount: int, unit: str, start: int = 0, until: int = 0, programme: str = ""
+    ) -> int:
         self._require("officers")
         return tenants.add_grant(self.journal, self.actor, project, amount, unit, self.units(), start, until, programme)
 
@@ -192,8 +204,11 @@ class Site:
         self._require("operators")
         record, plugin = find_policy(self.manager, name)
         with self.journal.write(self.actor) as writer:
-            writer.append("policy.activated", name, {"settings": {"policy": name},
-                                                     "version": record.version if record else "1", "plugin": plugin})  # fmt: skip
+            writer.append(
+                "policy.activated",
+                name,
+                {"settings": {"policy": name}, "version": record.version if record else "1", "plugin": plugin},
+            )
 
     # ---- questions ------------------------------------------------------------------------------------------
 
@@ -207,9 +222,9 @@ class Site:
         """What policies are told beside the view."""
         return {"margin": self.commons.policy.margin, "depth": 1}
 
-    def ps(self, everything: bool = False, project: str = "") -> list[dict[str, Any]]:
-        """Workloads by id: those that have not ended, or all. Waiting work carries the reasons of this moment."""
-        return reports.ps(self, everything, project)
+    def ps(self, everything: bool = False, project: str = "", reasons: bool = True) -> list[dict[str, Any]]:
+        """Workloads by id: those that have not ended, or all. With `reasons` waiting work carries this moment's."""
+        return reports.ps(self, everything, project, reasons)
 
     def workload(self, id_: int) -> dict[str, Any]:
         """One workload, with its attempts. Raises UsageProblem for an unknown id."""
@@ -257,7 +272,9 @@ class Site:
         with self.journal.read() as rows:
             return events(rows, after, limit)
 
-    def logs(self, id_: int, stream: str = "stdout", task: int | None = None, offset: int = 0, limit: int = 1 << 20) -> bytes:
+    def logs(
+        self, id_: int, stream: str = "stdout", task: int | None = None, offset: int = 0, limit: int = 1 << 20
+    ) -> bytes:
         """What a workload (one task of it) printed, from its newest attempt."""
         with self.journal.read() as rows:
             token, pool = reports.attempt_of(rows, id_, task)
@@ -276,12 +293,23 @@ class Site:
     def policies(self) -> list[dict[str, Any]]:
         """Every policy there is, the core's kernel included, with the active one marked."""
         now = self.active_policy()
-        kernel = {"name": "kernel", "version": "1", "plugin": "", "summary": "The core's own: EASY in order of submission.",
-                  "active": now == "kernel"}  # fmt: skip
+        kernel = {
+            "name": "kernel",
+            "version": "1",
+            "plugin": "",
+            "summary": "The core's own: EASY in order of submission.",
+            "active": now == "kernel",
+        }
         return [kernel] + [
-            {"name": name, "version": offer.record.version, "plugin": offer.plugin, "summary": offer.record.summary,
-             "active": name == now}
-            for name, offer in sorted(self.manager.policies().items())]  # fmt: skip
+            {
+                "name": name,
+                "version": offer.record.version,
+                "plugin": offer.plugin,
+                "summary": offer.record.summary,
+                "active": name == now,
+            }
+            for name, offer in sorted(self.manager.policies().items())
+        ]
 
     def policy_trouble(self) -> str:
         """Why the core decides in place of the policy, when it did so three times in a row; else nothing."""
@@ -299,8 +327,13 @@ class Site:
             newest = rows.one("SELECT COALESCE(MAX(seq), 0) FROM event") or (0,)
         path = Path(store.url)
         size = sum(part.stat().st_size for part in (path, Path(f"{path}-wal")) if part.exists())
-        return {"url": store.url, "events": newest[0], "bytes": size, "schema": len(MIGRATIONS),
-                "stores": ["sqlite", *sorted(self.manager.stores())]}  # fmt: skip
+        return {
+            "url": store.url,
+            "events": newest[0],
+            "bytes": size,
+            "schema": len(MIGRATIONS),
+            "stores": ["sqlite", *sorted(self.manager.stores())],
+        }
 
     # ---- engines and the controller -------------------------------------------------------------------------
 
@@ -316,15 +349,23 @@ class Site:
         offer = self.manager.engine(engine)
         folder = self.folder / "engines" / name
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        context = EngineContext(name, str(folder), self.manager.settings(offer.plugin),
-                                tuple(Node(node, units, cpus, memory) for node, units in nodes), unit)  # fmt: skip
+        context = EngineContext(
+            name,
+            str(folder),
+            self.manager.settings(offer.plugin),
+            tuple(Node(node, units, cpus, memory) for node, units in nodes),
+            unit,
+        )
         try:
             made: Engine = load(offer.record.target, offer.plugin)(context)
         except (PluginProblem, UnfitProblem, UsageProblem):
             raise
         except Exception as error:
-            raise PluginProblem(f"plugin {offer.plugin}", f"its engine {engine} could not be made ({error!r})",
-                                f"shanyrak plugin check {offer.plugin}") from error  # fmt: skip
+            raise PluginProblem(
+                f"plugin {offer.plugin}",
+                f"its engine {engine} could not be made ({error!r})",
+                f"shanyrak plugin check {offer.plugin}",
+            ) from error
         return made
 
     def controller(self, tell: Callable[[str], None] = lambda line: None) -> Controller:

@@ -25,13 +25,26 @@ def add_project(journal: Journal, actor: str, id_: str, sector: str, org: str, w
     with journal.write(actor) as writer:
         if writer.rows.one("SELECT 1 FROM project WHERE id = ?", (id_,)):
             raise UsageProblem(f"project {id_!r}", "it exists already")
-        sectors = {name.partition("/")[2]: number for number, name in
-                   writer.rows.all("SELECT id, name FROM account WHERE name LIKE 'sector/%'")}  # fmt: skip
+        sectors = {
+            name.partition("/")[2]: number
+            for number, name in writer.rows.all("SELECT id, name FROM account WHERE name LIKE 'sector/%'")
+        }
         if sector not in sectors:
             raise unknown("sector", sector, sectors, f"use one of {', '.join(sorted(sectors))}")
         account = int((writer.rows.one("SELECT MAX(id) + 1 FROM account") or (0,))[0])
-        writer.append("project.added", id_, {"id": id_, "sector": sector, "org": org, "account": account,
-                                             "parent": sectors[sector], "weight": weight, "cap": cap})  # fmt: skip
+        writer.append(
+            "project.added",
+            id_,
+            {
+                "id": id_,
+                "sector": sector,
+                "org": org,
+                "account": account,
+                "parent": sectors[sector],
+                "weight": weight,
+                "cap": cap,
+            },
+        )
 
 
 def pause_project(journal: Journal, actor: str, id_: str, paused: bool) -> None:
@@ -51,9 +64,16 @@ def pause_site(journal: Journal, actor: str, paused: bool) -> None:
 
 
 def add_grant(
-    journal: Journal, actor: str, project: str, amount: int, unit: str, units: Mapping[str, tuple[str, int]],
-    start: int = 0, until: int = 0, programme: str = "",
-) -> int:  # fmt: skip
+    journal: Journal,
+    actor: str,
+    project: str,
+    amount: int,
+    unit: str,
+    units: Mapping[str, tuple[str, int]],
+    start: int = 0,
+    until: int = 0,
+    programme: str = "",
+) -> int:
     """Grant `amount` of `unit` for the term [start, until) (0: from now, without end); gives the grant's number."""
     if unit not in units:
         raise unknown("unit", unit, units, f"use one of {', '.join(sorted(units))}")
@@ -67,10 +87,20 @@ def add_grant(
         if until and until <= max(start, writer.now):
             raise UsageProblem("the term", "it ends before it begins, or has ended", "give --until a later time")
         number = int((writer.rows.one("SELECT COALESCE(MAX(id), 0) + 1 FROM credit") or (1,))[0])
-        writer.append("grant.issued", number, {
-            "id": number, "project": project, "unit": base, "amount": amount * factor, "programme": programme,
-            "start": start or writer.now, "until": until, "state": "future" if start > writer.now else "active",
-        })  # fmt: skip
+        writer.append(
+            "grant.issued",
+            number,
+            {
+                "id": number,
+                "project": project,
+                "unit": base,
+                "amount": amount * factor,
+                "programme": programme,
+                "start": start or writer.now,
+                "until": until,
+                "state": "future" if start > writer.now else "active",
+            },
+        )
     points.reached("grant.after")
     return number
 
@@ -88,8 +118,11 @@ def pull_grant(journal: Journal, actor: str, number: int, amount: int | None = N
             raise UsageProblem(f"grant {number}", f"it is {found[1]} already")
         left = max(0, balance(writer.rows, number, LEFT))
         if amount is not None and not 0 < amount <= left:
-            raise RefusedProblem(f"grant {number}", f"{amount_words(left, found[0])} are left of it",
-                                 "pull at most that, or all of it with no amount")  # fmt: skip
+            raise RefusedProblem(
+                f"grant {number}",
+                f"{amount_words(left, found[0])} are left of it",
+                "pull at most that, or all of it with no amount",
+            )
         taken = left if amount is None else amount
         state = "pulled" if amount is None else found[1]
         writer.append("grant.returned", number, {"id": number, "amount": taken, "state": state, "how": "pulled"})
@@ -99,6 +132,7 @@ def pull_grant(journal: Journal, actor: str, number: int, amount: int | None = N
 def _project(rows: Rows, id_: str) -> tuple[Any, ...]:
     found = rows.one("SELECT paused, sector FROM project WHERE id = ?", (id_,))
     if found is None:
-        raise unknown("project", id_, [row[0] for row in rows.all("SELECT id FROM project")],
-                      "add it with `shanyrak project add`")  # fmt: skip
+        raise unknown(
+            "project", id_, [row[0] for row in rows.all("SELECT id FROM project")], "add it with `shanyrak project add`"
+        )
     return found

@@ -12,7 +12,10 @@ from shanyrak.model.quantities import instant_words
 _DUE = (
     ("credit", "SELECT id FROM credit WHERE state = 'active' AND until != 0 AND until <= ?"),
     ("opening", "SELECT id FROM credit WHERE state = 'future' AND start <= ?"),
-    ("term", "SELECT id FROM workload WHERE ended = 0 AND state = 'queued' AND started = 0 AND term != 0 AND term <= ?"),
+    (
+        "term",
+        "SELECT id FROM workload WHERE ended = 0 AND state = 'queued' AND started = 0 AND term != 0 AND term <= ?",
+    ),
     ("backoff", "SELECT id FROM workload WHERE ended = 0 AND state = 'queued' AND backoff != 0 AND backoff <= ?"),
     ("window", 'SELECT id FROM "window" WHERE present = 1 AND until != 0 AND until <= ?'),
     ("promise", "SELECT id FROM workload WHERE ended = 0 AND promised != 0 AND promised < ?"),
@@ -57,27 +60,44 @@ def ring(writer: Writer) -> None:
     for work in found["promise"]:
         row = writer.rows.one("SELECT spell, promised, held FROM workload WHERE id = ?", (work,))
         if row and row[1]:
-            writer.append("promise.broken", work, {"workload": work, "spell": row[0], "state": "broken",
-                                                   "cause": breach(writer.rows, work, row[2], row[1])})  # fmt: skip
+            writer.append(
+                "promise.broken",
+                work,
+                {
+                    "workload": work,
+                    "spell": row[0],
+                    "state": "broken",
+                    "cause": breach(writer.rows, work, row[2], row[1]),
+                },
+            )
 
 
 def breach(rows: Rows, work: int, held: int, promised: int) -> str:
     """Why a promise was not kept: the newest thing, since it was given, that may break one."""
     if held:
         return "the work was held by a person"
-    given = rows.one("SELECT MAX(seq) FROM event WHERE type IN ('promise.given', 'promise.moved') AND subject = ?", (str(work),))
+    given = rows.one(
+        "SELECT MAX(seq) FROM event WHERE type IN ('promise.given', 'promise.moved') AND subject = ?", (str(work),)
+    )
     since = int(given[0] or 0) if given else 0
     found = rows.one(
         "SELECT type, subject FROM event WHERE seq > ? AND type IN ('node.reported', 'node.drained', 'window.added',"
         " 'facility.declared', 'grant.returned', 'project.paused', 'site.paused', 'lease.taken', 'clock.stepped',"
-        " 'policy.activated') ORDER BY seq DESC LIMIT 1", (since,))  # fmt: skip
+        " 'policy.activated') ORDER BY seq DESC LIMIT 1",
+        (since,),
+    )
     causes = {
-        "node.reported": "a node was lost", "node.drained": "an operator drained a node", "window.added": "an operator's window",
-        "facility.declared": "the facility or a cap was changed", "grant.returned": "a grant was changed",
-        "project.paused": "the project was paused", "site.paused": "the site was paused",
-        "lease.taken": "the controller was down", "clock.stepped": "the clock was stepped",
+        "node.reported": "a node was lost",
+        "node.drained": "an operator drained a node",
+        "window.added": "an operator's window",
+        "facility.declared": "the facility or a cap was changed",
+        "grant.returned": "a grant was changed",
+        "project.paused": "the project was paused",
+        "site.paused": "the site was paused",
+        "lease.taken": "the controller was down",
+        "clock.stepped": "the clock was stepped",
         "policy.activated": "the policy was changed",
-    }  # fmt: skip
+    }
     if found:
         return f"{causes[found[0]]} ({found[1]})"
     return f"work before it ran over its time at {instant_words(promised)}"

@@ -14,16 +14,36 @@ from shanyrak.model.quantities import amount_words, duration_words, instant_word
 if TYPE_CHECKING:
     from shanyrak.control.site import Site
 
-RULES = ("HOLD", "PAUSED", "AFTER", "BACKOFF", "GRANT", "NODES", "CAP", "WINDOW", "TASKS", "RESERVATION", "ORDER", "FIT")
+RULES = (
+    "HOLD",
+    "PAUSED",
+    "AFTER",
+    "BACKOFF",
+    "GRANT",
+    "NODES",
+    "CAP",
+    "WINDOW",
+    "TASKS",
+    "RESERVATION",
+    "ORDER",
+    "FIT",
+)
 """The tests of waiting work, the one to tell first in front."""
 
 BRIEF = {
-    "HOLD": "held by a person", "PAUSED": "its project or the site is paused", "AFTER": "what it comes after has not ended",
-    "BACKOFF": "waits before it is tried again", "GRANT": "its project's grants are short", "NODES": "too few usable nodes",
-    "CAP": "its project or sector is at its cap", "WINDOW": "an operator's window is in the way",
-    "TASKS": "as many of its tasks run as it allows", "RESERVATION": "would delay work with a reservation",
-    "ORDER": "work before it in line waits", "FIT": "too few free units",
-}  # fmt: skip
+    "HOLD": "held by a person",
+    "PAUSED": "its project or the site is paused",
+    "AFTER": "what it comes after has not ended",
+    "BACKOFF": "waits before it is tried again",
+    "GRANT": "its project's grants are short",
+    "NODES": "too few usable nodes",
+    "CAP": "its project or sector is at its cap",
+    "WINDOW": "an operator's window is in the way",
+    "TASKS": "as many of its tasks run as it allows",
+    "RESERVATION": "would delay work with a reservation",
+    "ORDER": "work before it in line waits",
+    "FIT": "too few free units",
+}
 
 
 def waiting_words(site: Site) -> dict[int, tuple[str, str]]:
@@ -32,12 +52,13 @@ def waiting_words(site: Site) -> dict[int, tuple[str, str]]:
 
     now = moment(site)
     found: dict[int, tuple[str, str]] = {
-        int(job): ("starting", "starts in the next round, if a controller is running") for job in now.plan.start_job}
+        int(job): ("starting", "starts in the next round, if a controller is running") for job in now.plan.start_job
+    }
     for job, mask in zip(now.plan.wait_job.tolist(), now.plan.wait_why.tolist(), strict=True):
         rule = next((name for name in RULES if mask & Why[name]), "")
         if rule:
             found[job] = (rule.lower(), BRIEF[rule])
-    return found  # fmt: skip
+    return found
 
 
 def why(site: Site, id_: int) -> dict[str, Any]:
@@ -61,8 +82,9 @@ def why(site: Site, id_: int) -> dict[str, Any]:
     answer["controller"] = controller_words(site)
     if id_ in now.plan.start_job:
         answer["words"] = "it starts in the next round"
-        answer["reasons"].append({"rule": "next", "words": "nothing keeps it: it starts in the next round",
-                                  "change": answer["controller"]})  # fmt: skip
+        answer["reasons"].append(
+            {"rule": "next", "words": "nothing keeps it: it starts in the next round", "change": answer["controller"]}
+        )
         return answer
     with site.journal.read() as rows:
         explain = _Explain(site, rows, now, id_)
@@ -80,8 +102,13 @@ def _nearest(rows: Rows, id_: int) -> str:
 
 
 def _afterwards(state: str, reason: str) -> str:
-    tips = {"walltime": "ask for a longer --walltime", "memory": "ask for more --mem", "exit": "see `shanyrak logs`",
-            "signal": "see `shanyrak logs`", "launch": "correct the command or the working folder and submit again"}  # fmt: skip
+    tips = {
+        "walltime": "ask for a longer --walltime",
+        "memory": "ask for more --mem",
+        "exit": "see `shanyrak logs`",
+        "signal": "see `shanyrak logs`",
+        "launch": "correct the command or the working folder and submit again",
+    }
     return tips.get(reason, "")
 
 
@@ -103,8 +130,14 @@ class _Explain:
         self.site, self.rows, self.now, self.id = site, rows, now, id_
         view, row = now.view, now.view.row(id_)
         self.width, self.units = int(view.job_width[row]), int(view.job_units[row])
-        self.limit, self.account, self.pool = int(view.job_limit[row]), int(view.job_account[row]), int(view.job_pool[row])
-        found = rows.one("SELECT w.project, p.name, p.unit FROM workload w JOIN pool p ON p.id = w.pool WHERE w.id = ?", (id_,))
+        self.limit, self.account, self.pool = (
+            int(view.job_limit[row]),
+            int(view.job_account[row]),
+            int(view.job_pool[row]),
+        )
+        found = rows.one(
+            "SELECT w.project, p.name, p.unit FROM workload w JOIN pool p ON p.id = w.pool WHERE w.id = ?", (id_,)
+        )
         assert found is not None
         self.project, self.pool_name, self.unit = found
 
@@ -113,8 +146,9 @@ class _Explain:
         return {"rule": name.lower(), **getattr(self, f"_{name.lower()}")()}
 
     def _hold(self) -> dict[str, Any]:
-        found = self.rows.one("SELECT actor FROM event WHERE type = 'workload.held' AND subject = ? ORDER BY seq DESC",
-                              (str(self.id),))  # fmt: skip
+        found = self.rows.one(
+            "SELECT actor FROM event WHERE type = 'workload.held' AND subject = ? ORDER BY seq DESC", (str(self.id),)
+        )
         return {"words": f"held by {found[0] if found else 'a person'}", "change": f"shanyrak release {self.id}"}
 
     def _paused(self) -> dict[str, Any]:
@@ -124,11 +158,20 @@ class _Explain:
         return {"words": "the whole site is paused", "change": "shanyrak resume"}
 
     def _after(self) -> dict[str, Any]:
-        waits = [f"{a} ({state})" for a, state in self.rows.all(
-            "SELECT d.after, w.state FROM dependency d JOIN workload w ON w.id = d.after WHERE d.workload = ? AND w.ended = 0"
-            " ORDER BY d.after", (self.id,))]  # fmt: skip
-        return {"words": f"comes after {', '.join(waits)}", "need": 0, "have": len(waits),
-                "change": f"it may start when {'that is' if len(waits) == 1 else 'those are'} done"}  # fmt: skip
+        waits = [
+            f"{a} ({state})"
+            for a, state in self.rows.all(
+                "SELECT d.after, w.state FROM dependency d JOIN workload w ON w.id = d.after WHERE d.workload = ? AND w.ended = 0"
+                " ORDER BY d.after",
+                (self.id,),
+            )
+        ]
+        return {
+            "words": f"comes after {', '.join(waits)}",
+            "need": 0,
+            "have": len(waits),
+            "change": f"it may start when {'that is' if len(waits) == 1 else 'those are'} done",
+        }
 
     def _backoff(self) -> dict[str, Any]:
         row = self.rows.one("SELECT backoff, words FROM workload WHERE id = ?", (self.id,)) or (0, "")
@@ -143,8 +186,13 @@ class _Explain:
         change = f"a grant of {amount_words(need - have, unit)} more"
         if longest:
             change += f", or the same with --walltime {longest}s"
-        return {"words": f"a start sets aside {amount_words(need, unit)}; the grants of {self.project} have "
-                         f"{amount_words(have, unit)} left", "need": need, "have": have, "change": change}  # fmt: skip
+        return {
+            "words": f"a start sets aside {amount_words(need, unit)}; the grants of {self.project} have "
+            f"{amount_words(have, unit)} left",
+            "need": need,
+            "have": have,
+            "change": change,
+        }
 
     def _open_nodes(self) -> Any:
         view = self.now.view
@@ -153,17 +201,22 @@ class _Explain:
     def _nodes(self) -> dict[str, Any]:
         usable = self._open_nodes() & (self.now.view.node_units >= self.units)
         have = int(usable.sum())
-        return {"words": f"it needs {self.width} node(s) of {self.units} units; {have} usable in pool {self.pool_name}",
-                "need": self.width, "have": have,
-                "change": f"{self.width - have} more node(s): see `shanyrak node list`"}  # fmt: skip
+        return {
+            "words": f"it needs {self.width} node(s) of {self.units} units; {have} usable in pool {self.pool_name}",
+            "need": self.width,
+            "have": have,
+            "change": f"{self.width - have} more node(s): see `shanyrak node list`",
+        }
 
     def _fit(self) -> dict[str, Any]:
         open_ = self._open_nodes()
         free = self.now.view.node_free[open_]
         have = int((free >= self.units).sum())
         most = int(free.max()) if len(free) else 0
-        words = (f"it needs {self.units} free {self.unit} unit(s) on {self.width} node(s) of pool {self.pool_name}; "
-                 f"{have} node(s) have that, the most free on one is {most}")  # fmt: skip
+        words = (
+            f"it needs {self.units} free {self.unit} unit(s) on {self.width} node(s) of pool {self.pool_name}; "
+            f"{have} node(s) have that, the most free on one is {most}"
+        )
         ends = self.now.view.run_end[self.now.view.run_end > self.now.view.now]
         change = f"units that free: the next by {instant_words(int(ends.min()))} at the latest" if len(ends) else ""
         return {"words": words, "need": self.width, "have": have, "change": change or "units that free"}
@@ -175,25 +228,41 @@ class _Explain:
             cap, use = int(view.acc_cap[at]), int(view.acc_use[at])
             if 0 <= cap < use + need:
                 name = (self.rows.one("SELECT name FROM account WHERE id = ?", (at,)) or ("",))[0].replace("/", " ")
-                return {"words": f"{name} uses {use} of at most {cap} units and this needs {need}", "need": need,
-                        "have": max(0, cap - use), "change": f"{use + need - cap} unit(s) of its own that end, or a higher cap"}  # fmt: skip
+                return {
+                    "words": f"{name} uses {use} of at most {cap} units and this needs {need}",
+                    "need": need,
+                    "have": max(0, cap - use),
+                    "change": f"{use + need - cap} unit(s) of its own that end, or a higher cap",
+                }
             at = int(view.acc_parent[at])
         return {"words": "the active policy's cap for its account is reached", "change": "units of its own that end"}
 
     def _window(self) -> dict[str, Any]:
         view = self.now.view
-        found = [f"window {id_} from {instant_words(start)}" + (f" ({reason})" if reason else "") for id_, start, reason in
-                 self.rows.all('SELECT id, start, reason FROM "window" WHERE present = 1 ORDER BY start')]  # fmt: skip
+        found = [
+            f"window {id_} from {instant_words(start)}" + (f" ({reason})" if reason else "")
+            for id_, start, reason in self.rows.all(
+                'SELECT id, start, reason FROM "window" WHERE present = 1 ORDER BY start'
+            )
+        ]
         starts = view.win_from[view.win_from > view.now]
         room = int(starts.min()) - view.now if len(starts) else 0
         change = f"a walltime of at most {duration_words(room)}" if room > 0 else "the end of the window"
-        return {"words": f"it would run into {', '.join(found[:3])}", "need": self.limit, "have": max(0, room),
-                "change": change}  # fmt: skip
+        return {
+            "words": f"it would run into {', '.join(found[:3])}",
+            "need": self.limit,
+            "have": max(0, room),
+            "change": change,
+        }
 
     def _tasks(self) -> dict[str, Any]:
         row = self.rows.one("SELECT at_once, live FROM workload WHERE id = ?", (self.id,)) or (0, 0)
-        return {"words": f"{row[1]} of its tasks run and it allows {row[0]} at once", "need": 1,
-                "have": max(0, row[0] - row[1]), "change": "a task of its own that ends"}  # fmt: skip
+        return {
+            "words": f"{row[1]} of its tasks run and it allows {row[0]} at once",
+            "need": 1,
+            "have": max(0, row[0] - row[1]),
+            "change": "a task of its own that ends",
+        }
 
     def _reserved(self) -> list[tuple[int, int]]:
         jobs, times = self.now.plan.hold_job.tolist(), self.now.plan.hold_at.tolist()
@@ -205,14 +274,19 @@ class _Explain:
             return {"words": "the free units are kept for work with a reservation", "change": "that work's start"}
         job, at = min(held, key=lambda pair: pair[1])
         room = max(0, at - self.now.view.now)
-        return {"words": f"it fits now, but would delay workload {job}, whose start is reserved for {instant_words(at)}",
-                "need": self.limit, "have": room,
-                "change": f"a walltime of at most {duration_words(room)}, or the start of {job}"}  # fmt: skip
+        return {
+            "words": f"it fits now, but would delay workload {job}, whose start is reserved for {instant_words(at)}",
+            "need": self.limit,
+            "have": room,
+            "change": f"a walltime of at most {duration_words(room)}, or the start of {job}",
+        }
 
     def _order(self) -> dict[str, Any]:
         view = self.now.view
         waiting = (view.job_pool == self.pool) & (view.job_tasks > 0) & (view.job_block == 0)
         ahead = [int(job) for job in view.job_id[waiting] if int(job) != self.id]
         first = ahead[0] if ahead else 0
-        return {"words": f"the policy keeps strict order and workload {first} stands before it", "change":
-                f"the start of {first}"}  # fmt: skip
+        return {
+            "words": f"the policy keeps strict order and workload {first} stands before it",
+            "change": f"the start of {first}",
+        }

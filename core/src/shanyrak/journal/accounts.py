@@ -36,9 +36,11 @@ def post(rows: Rows, seq: int, moves: Iterable[Move]) -> None:
             where = (pot, 0 if pot == POOL else move.credit, move.unit)
             changes[where] = changes.get(where, 0) + sign * move.amount
     rows.many("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", lines)
-    rows.many("INSERT INTO balance VALUES (?, ?, ?, ?) ON CONFLICT (credit, pot, unit)"
-              " DO UPDATE SET amount = amount + excluded.amount",
-              [(*where, amount) for where, amount in changes.items()])  # fmt: skip
+    rows.many(
+        "INSERT INTO balance VALUES (?, ?, ?, ?) ON CONFLICT (credit, pot, unit)"
+        " DO UPDATE SET amount = amount + excluded.amount",
+        [(*where, amount) for where, amount in changes.items()],
+    )
 
 
 def balance(rows: Rows, credit: int, pot: str) -> int:
@@ -85,15 +87,18 @@ def faults(rows: Rows) -> list[str]:
     found = quick_faults(rows)
     entries: dict[tuple[str, int, str], int] = {}
     for side, sign in (("source", -1), ("target", 1)):
-        grouped = rows.all(f"SELECT {side}, CASE WHEN {side} = 'pool' THEN 0 ELSE credit END, unit, SUM(amount)"
-                           " FROM entry GROUP BY 1, 2, 3")  # fmt: skip
+        grouped = rows.all(
+            f"SELECT {side}, CASE WHEN {side} = 'pool' THEN 0 ELSE credit END, unit, SUM(amount)"
+            " FROM entry GROUP BY 1, 2, 3"
+        )
         for pot, credit, unit, amount in grouped:
             entries[pot, credit, unit] = entries.get((pot, credit, unit), 0) + sign * int(amount)
     balances = {(pot, credit, unit): int(amount) for pot, credit, unit, amount in rows.all("SELECT * FROM balance")}
     for where in sorted(entries.keys() | balances.keys()):
         if entries.get(where, 0) != balances.get(where, 0):
-            found.append(f"{where[0]} of grant {where[1]}: entries say {entries.get(where, 0)}, "
-                         f"balance {balances.get(where, 0)}")  # fmt: skip
+            found.append(
+                f"{where[0]} of grant {where[1]}: entries say {entries.get(where, 0)}, balance {balances.get(where, 0)}"
+            )
         if balances.get(where, 0) < 0 and where[0] in (HELD, USED):
             found.append(f"{where[0]} of grant {where[1]} is below zero")
     for credit, held, living in rows.all(
@@ -109,7 +114,8 @@ def faults(rows: Rows) -> list[str]:
     used = rows.one("SELECT COALESCE(SUM(amount), 0) FROM balance WHERE pot = 'used'")
     if charged and used and charged[0] != used[0]:
         found.append(f"charged {charged[0]} is not used {used[0]}")
-    for (token,) in rows.all("SELECT h.token FROM hold h LEFT JOIN attempt a ON a.token = h.token AND a.open = 1"
-                             " WHERE a.id IS NULL"):  # fmt: skip
+    for (token,) in rows.all(
+        "SELECT h.token FROM hold h LEFT JOIN attempt a ON a.token = h.token AND a.open = 1 WHERE a.id IS NULL"
+    ):
         found.append(f"a hold is kept for attempt {token}, which does not live")
     return found

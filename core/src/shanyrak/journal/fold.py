@@ -56,8 +56,10 @@ def _site(rows: Rows, at: At, data: Data) -> None:
 @change("policy.activated")
 @change("settings.changed")
 def _settings(rows: Rows, at: At, data: Data) -> None:
-    rows.many("INSERT INTO setting VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-              sorted(data["settings"].items()))  # fmt: skip
+    rows.many(
+        "INSERT INTO setting VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        sorted(data["settings"].items()),
+    )
 
 
 @change("facility.declared")
@@ -84,8 +86,10 @@ def _facility(rows: Rows, at: At, data: Data) -> None:
 
 @change("node.reported")
 def _reported(rows: Rows, at: At, data: Data) -> None:
-    rows.many("UPDATE node SET reported = ?, up = ?, reason = CASE WHEN drained = 1 THEN reason ELSE ? END WHERE id = ?",
-              [(units, up, reason, node) for node, units, up, reason in data["nodes"]])  # fmt: skip
+    rows.many(
+        "UPDATE node SET reported = ?, up = ?, reason = CASE WHEN drained = 1 THEN reason ELSE ? END WHERE id = ?",
+        [(units, up, reason, node) for node, units, up, reason in data["nodes"]],
+    )
 
 
 @change("node.drained")
@@ -100,8 +104,10 @@ def _resumed(rows: Rows, at: At, data: Data) -> None:
 
 @change("window.added")
 def _window(rows: Rows, at: At, data: Data) -> None:
-    rows.run('INSERT INTO "window" VALUES (?, ?, ?, ?, ?, 1)',
-             (data["id"], canonical(data["nodes"]), data["start"], data["until"], data["reason"]))  # fmt: skip
+    rows.run(
+        'INSERT INTO "window" VALUES (?, ?, ?, ?, ?, 1)',
+        (data["id"], canonical(data["nodes"]), data["start"], data["until"], data["reason"]),
+    )
 
 
 @change("window.removed")
@@ -111,8 +117,10 @@ def _unwindow(rows: Rows, at: At, data: Data) -> None:
 
 @change("site.paused")
 def _site_paused(rows: Rows, at: At, data: Data) -> None:
-    rows.run("INSERT INTO setting VALUES ('paused', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-             (str(data["paused"]),))  # fmt: skip
+    rows.run(
+        "INSERT INTO setting VALUES ('paused', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (str(data["paused"]),),
+    )
 
 
 @change("clock.stepped")
@@ -125,8 +133,10 @@ def _nothing(rows: Rows, at: At, data: Data) -> None:
 @change("lease.taken")
 def _lease(rows: Rows, at: At, data: Data) -> None:
     rows.run("DELETE FROM lease")
-    rows.run("INSERT INTO lease VALUES (1, ?, ?, ?, ?, ?, 1)",
-             (data["epoch"], data["host"], data["boot"], data["pid"], data["started"]))  # fmt: skip
+    rows.run(
+        "INSERT INTO lease VALUES (1, ?, ?, ?, ?, ?, 1)",
+        (data["epoch"], data["host"], data["boot"], data["pid"], data["started"]),
+    )
 
 
 @change("lease.left")
@@ -139,10 +149,14 @@ def _unlease(rows: Rows, at: At, data: Data) -> None:
 
 @change("project.added")
 def _project(rows: Rows, at: At, data: Data) -> None:
-    rows.run("INSERT INTO account VALUES (?, ?, ?, ?, 0, ?)",
-             (data["account"], f"project/{data['id']}", data["parent"], data["weight"], data["cap"]))  # fmt: skip
-    rows.run("INSERT INTO project VALUES (?, ?, ?, ?, 0, ?)",
-             (data["id"], data["sector"], data["org"], data["account"], at.time))  # fmt: skip
+    rows.run(
+        "INSERT INTO account VALUES (?, ?, ?, ?, 0, ?)",
+        (data["account"], f"project/{data['id']}", data["parent"], data["weight"], data["cap"]),
+    )
+    rows.run(
+        "INSERT INTO project VALUES (?, ?, ?, ?, 0, ?)",
+        (data["id"], data["sector"], data["org"], data["account"], at.time),
+    )
 
 
 @change("project.paused")
@@ -158,9 +172,10 @@ def _unpaused(rows: Rows, at: At, data: Data) -> None:
 @change("grant.issued")
 def _issued(rows: Rows, at: At, data: Data) -> None:
     """`state` is active, or future when its term has not begun."""
-    rows.run("INSERT INTO credit VALUES (?, ?, ?, ?, ?, ?, ?)",
-             (data["id"], data["project"], data["unit"], data["programme"], data["start"], data["until"],
-              data["state"]))  # fmt: skip
+    rows.run(
+        "INSERT INTO credit VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (data["id"], data["project"], data["unit"], data["programme"], data["start"], data["until"], data["state"]),
+    )
     post(rows, at.seq, [Move(POOL, LEFT, data["id"], data["unit"], data["amount"])])
 
 
@@ -186,12 +201,47 @@ _WORKLOAD = f"INSERT INTO workload VALUES ({', '.join('?' * 36)})"
 def _submitted(rows: Rows, at: At, data: Data) -> None:
     state, after = data["state"], data["after"]
     ended = at.time if state == states.REFUSED else 0
-    rows.run(_WORKLOAD, (
-        data["id"], data["project"], data["account"], data.get("key"), at.actor, canonical(data["spec"]), data["title"],
-        data["pool"], data["width"], data["units"], data["tasks"], data["at_once"], data["walltime"], data["term"],
-        data["tries"], state, data["reason"], data["words"], 0, len(after), 0, 0, "[]", 0, 0, 0, 0, 0, "", at.time,
-        at.time, 0, ended, None, 1, 0,
-    ))  # fmt: skip
+    rows.run(
+        _WORKLOAD,
+        (
+            data["id"],
+            data["project"],
+            data["account"],
+            data.get("key"),
+            at.actor,
+            canonical(data["spec"]),
+            data["title"],
+            data["pool"],
+            data["width"],
+            data["units"],
+            data["tasks"],
+            data["at_once"],
+            data["walltime"],
+            data["term"],
+            data["tries"],
+            state,
+            data["reason"],
+            data["words"],
+            0,
+            len(after),
+            0,
+            0,
+            "[]",
+            0,
+            0,
+            0,
+            0,
+            0,
+            "",
+            at.time,
+            at.time,
+            0,
+            ended,
+            None,
+            1,
+            0,
+        ),
+    )
     if after:
         rows.many("INSERT INTO dependency VALUES (?, ?)", [(one, data["id"]) for one in after])
 
@@ -207,15 +257,18 @@ def _freed(rows: Rows, at: At, data: Data) -> None:
     if data["waits"]:
         rows.run("UPDATE workload SET waits = ? WHERE id = ?", (data["waits"], data["id"]))
     else:
-        rows.run("UPDATE workload SET waits = 0, reason = ?, words = ? WHERE id = ?",
-                 (reasons.WAITING, "what it came after is done", data["id"]))  # fmt: skip
+        rows.run(
+            "UPDATE workload SET waits = 0, reason = ?, words = ? WHERE id = ?",
+            (reasons.WAITING, "what it came after is done", data["id"]),
+        )
 
 
 @change("workload.ready")
 def _ready(rows: Rows, at: At, data: Data) -> None:
     """Its pause after a refused launch is over."""
-    rows.run("UPDATE workload SET backoff = 0, reason = 'waiting', words = 'to be tried again' WHERE id = ?",
-             (data["id"],))  # fmt: skip
+    rows.run(
+        "UPDATE workload SET backoff = 0, reason = 'waiting', words = 'to be tried again' WHERE id = ?", (data["id"],)
+    )
 
 
 @change("workload.stopped")
@@ -267,15 +320,19 @@ def _intent(rows: Rows, at: At, data: Data) -> None:
 
 @change("attempt.launched")
 def _launched(rows: Rows, at: At, data: Data) -> None:
-    rows.many("UPDATE attempt SET launched = ?, unknown_since = 0, handle = ?, isolation = ? WHERE token = ?",
-              [(at.time, handle, isolation, token) for token, handle, isolation in data["attempts"]])  # fmt: skip
+    rows.many(
+        "UPDATE attempt SET launched = ?, unknown_since = 0, handle = ?, isolation = ? WHERE token = ?",
+        [(at.time, handle, isolation, token) for token, handle, isolation in data["attempts"]],
+    )
 
 
 @change("attempt.started")
 def _started(rows: Rows, at: At, data: Data) -> None:
     """The engine says since when they run: (token, time), all of one workload."""
-    rows.many("UPDATE attempt SET started = ?, unknown_since = 0 WHERE token = ?",
-              [(started, token) for token, started in data["attempts"]])  # fmt: skip
+    rows.many(
+        "UPDATE attempt SET started = ?, unknown_since = 0 WHERE token = ?",
+        [(started, token) for token, started in data["attempts"]],
+    )
     row = _load(rows, data["workload"])
     row.started = row.started or min(started for _, started in data["attempts"])
     if row.state == states.STARTING:
@@ -287,8 +344,10 @@ def _started(rows: Rows, at: At, data: Data) -> None:
 
 @change("attempt.unknown")
 def _unknown(rows: Rows, at: At, data: Data) -> None:
-    rows.many("UPDATE attempt SET unknown_since = ? WHERE token = ? AND unknown_since = 0",
-              [(at.time, token) for token in data["tokens"]])  # fmt: skip
+    rows.many(
+        "UPDATE attempt SET unknown_since = ? WHERE token = ? AND unknown_since = 0",
+        [(at.time, token) for token in data["tokens"]],
+    )
 
 
 @change("attempt.known")
@@ -326,16 +385,30 @@ def _attempt_ended(rows: Rows, at: At, data: Data) -> None:
 @change("attempt.late")
 def _late(rows: Rows, at: At, data: Data) -> None:
     """A result that came after its attempt was closed: recorded and charged, no state changes."""
-    rows.run("UPDATE attempt SET ended = ?, ran = ?, words = words || ?, handle = '' WHERE token = ?",
-             (data["ended"], data["ran"], "; a result came later", data["token"]))  # fmt: skip
+    rows.run(
+        "UPDATE attempt SET ended = ?, ran = ?, words = words || ?, handle = '' WHERE token = ?",
+        (data["ended"], data["ran"], "; a result came later", data["token"]),
+    )
     _charge(rows, at, data)
 
 
 def _close(rows: Rows, at: At, data: Data) -> None:
-    rows.run("UPDATE attempt SET open = 0, started = ?, ended = ?, ran = ?, exit_code = ?, signal = ?, cause = ?,"
-             " words = ?, isolation = CASE WHEN ? = '' THEN isolation ELSE ? END, unknown_since = 0 WHERE token = ?",
-             (data["started"], data["ended"], data["ran"], data["exit_code"], data["signal"], data["cause"],
-              data["words"], data["isolation"], data["isolation"], data["token"]))  # fmt: skip
+    rows.run(
+        "UPDATE attempt SET open = 0, started = ?, ended = ?, ran = ?, exit_code = ?, signal = ?, cause = ?,"
+        " words = ?, isolation = CASE WHEN ? = '' THEN isolation ELSE ? END, unknown_since = 0 WHERE token = ?",
+        (
+            data["started"],
+            data["ended"],
+            data["ran"],
+            data["exit_code"],
+            data["signal"],
+            data["cause"],
+            data["words"],
+            data["isolation"],
+            data["isolation"],
+            data["token"],
+        ),
+    )
 
 
 def _charge(rows: Rows, at: At, data: Data) -> None:
@@ -343,9 +416,19 @@ def _charge(rows: Rows, at: At, data: Data) -> None:
     moves = [Move(LEFT if over else HELD, USED, credit, unit, amount) for credit, amount, over in data["charges"]]
     moves += [Move(HELD, LEFT, credit, unit, amount) for credit, amount in data["releases"]]
     if data["charged"]:
-        rows.run("INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                 (token, data["part"], data["units"], data["started"], data["ended"], data["ran"], data["charged"],
-                  data["rate"]))  # fmt: skip
+        rows.run(
+            "INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                token,
+                data["part"],
+                data["units"],
+                data["started"],
+                data["ended"],
+                data["ran"],
+                data["charged"],
+                data["rate"],
+            ),
+        )
     rows.run("DELETE FROM hold WHERE token = ?", (token,))
     post(rows, at.seq, moves)
 
@@ -357,9 +440,11 @@ def _charge(rows: Rows, at: At, data: Data) -> None:
 @change("promise.moved")
 def _promised(rows: Rows, at: At, data: Data) -> None:
     """`at` is when it starts at the latest; it may only move earlier."""
-    rows.run("INSERT INTO promise VALUES (?, ?, ?, ?, ?, 'given', '', 0) ON CONFLICT (workload, spell)"
-             " DO UPDATE SET at = excluded.at",
-             (data["workload"], data["spell"], at.time, data["at"], data["at"]))  # fmt: skip
+    rows.run(
+        "INSERT INTO promise VALUES (?, ?, ?, ?, ?, 'given', '', 0) ON CONFLICT (workload, spell)"
+        " DO UPDATE SET at = excluded.at",
+        (data["workload"], data["spell"], at.time, data["at"], data["at"]),
+    )
     rows.run("UPDATE workload SET promised = ? WHERE id = ?", (data["at"], data["workload"]))
 
 
@@ -367,15 +452,37 @@ def _promised(rows: Rows, at: At, data: Data) -> None:
 @change("promise.broken")
 @change("promise.void")
 def _promise_over(rows: Rows, at: At, data: Data) -> None:
-    rows.run("UPDATE promise SET state = ?, cause = ?, ended = ? WHERE workload = ? AND spell = ?",
-             (data["state"], data["cause"], at.time, data["workload"], data["spell"]))  # fmt: skip
+    rows.run(
+        "UPDATE promise SET state = ?, cause = ?, ended = ? WHERE workload = ? AND spell = ?",
+        (data["state"], data["cause"], at.time, data["workload"], data["spell"]),
+    )
     rows.run("UPDATE workload SET promised = 0 WHERE id = ?", (data["workload"],))
 
 
 # ---- one row of a workload ------------------------------------------------------------------------------------
 
-_COLUMNS = ("id", "state", "reason", "words", "tasks", "next", "again", "live", "done", "failed", "lost", "dropped",
-            "stopping", "backoff", "queued", "started", "ended", "exit_code", "spell", "walltime")  # fmt: skip
+_COLUMNS = (
+    "id",
+    "state",
+    "reason",
+    "words",
+    "tasks",
+    "next",
+    "again",
+    "live",
+    "done",
+    "failed",
+    "lost",
+    "dropped",
+    "stopping",
+    "backoff",
+    "queued",
+    "started",
+    "ended",
+    "exit_code",
+    "spell",
+    "walltime",
+)
 
 
 class Work:
@@ -423,9 +530,27 @@ def _save(rows: Rows, at: At, row: Work, reason: str, words: str) -> None:
         "UPDATE workload SET state = ?, reason = ?, words = ?, next = ?, again = ?, live = ?, done = ?, failed = ?,"
         " lost = ?, dropped = ?, stopping = ?, backoff = ?, queued = ?, started = ?, ended = ?, exit_code = ?, spell = ?"
         " WHERE id = ?",
-        (row.state, reason, words, row.next, canonical(row.again), row.live, row.done, row.failed, row.lost,
-         row.dropped, row.stopping, row.backoff, row.queued, row.started, row.ended, row.exit_code, row.spell, row.id),
-    )  # fmt: skip
+        (
+            row.state,
+            reason,
+            words,
+            row.next,
+            canonical(row.again),
+            row.live,
+            row.done,
+            row.failed,
+            row.lost,
+            row.dropped,
+            row.stopping,
+            row.backoff,
+            row.queued,
+            row.started,
+            row.ended,
+            row.exit_code,
+            row.spell,
+            row.id,
+        ),
+    )
 
 
 def _move(rows: Rows, at: At, row: Work, reason: str, words: str) -> None:
@@ -442,7 +567,7 @@ def _state(row: Work) -> str:
     if row.live:
         if row.stopping:
             return states.STOPPING
-        return states.RUNNING if row.started else states.STARTING
+        return states.RUNNING if row.state == states.RUNNING else states.STARTING
     if row.next < row.tasks or row.again:
         return states.QUEUED
     if row.dropped:

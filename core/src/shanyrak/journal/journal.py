@@ -42,8 +42,7 @@ class Journal:
     def __init__(self, store: Store, clock: Clock | None = None) -> None:
         self.store, self.clock = store, clock or Clock()
         if schema_version(store) != len(MIGRATIONS):
-            raise UnfitProblem(f"the journal {store.url}", "its schema is of another version",
-                               "run `shanyrak doctor`")  # fmt: skip
+            raise UnfitProblem(f"the journal {store.url}", "its schema is of another version", "run `shanyrak doctor`")
 
     @contextmanager
     def write(self, actor: str) -> Iterator[Writer]:
@@ -77,8 +76,10 @@ def chain_faults(rows: Rows) -> list[str]:
             return [f"event {expected} is missing (the next one is {event.seq})"]
         digest = chain(before, event.seq, event.time, event.actor, event.type, event.subject, event.payload)
         if digest != event.hash:
-            return [f"event {event.seq} ({event.type}) was altered or torn: its hash does not follow from event "
-                    f"{event.seq - 1}"]  # fmt: skip
+            return [
+                f"event {event.seq} ({event.type}) was altered or torn: its hash does not follow from event "
+                f"{event.seq - 1}"
+            ]
         before, expected = event.hash, expected + 1
     return []
 
@@ -93,6 +94,8 @@ def fold_faults(rows: Rows, scratch: Store) -> list[str]:
             query = f'SELECT * FROM "{table}"'
             live, again = sorted(rows.all(query), key=repr), sorted(fresh.all(query), key=repr)
             if live != again:
-                first = next((pair for pair in zip(live, again, strict=False) if pair[0] != pair[1]), (live[-1:], again[-1:]))
+                first = next(
+                    (pair for pair in zip(live, again, strict=False) if pair[0] != pair[1]), (live[-1:], again[-1:])
+                )
                 found.append(f"table {table} differs from the fold of the events: {first[0]} against {first[1]}")
         return found

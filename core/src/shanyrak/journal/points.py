@@ -7,10 +7,23 @@ import os
 import signal
 
 POINTS = (
-    "submit.before", "submit.after", "stop.after", "grant.after", "lease.after", "decide.before", "intent.before",
-    "intent.after", "launch.after", "launched.before", "launched.after", "stopped.before", "settle.before",
-    "settle.after", "forget.after", "facility.after",
-)  # fmt: skip
+    "submit.before",
+    "submit.after",
+    "stop.after",
+    "grant.after",
+    "lease.after",
+    "decide.before",
+    "intent.before",
+    "intent.after",
+    "launch.after",
+    "launched.before",
+    "launched.after",
+    "stopped.before",
+    "settle.before",
+    "settle.after",
+    "forget.after",
+    "facility.after",
+)
 
 _name, _, _count = os.environ.get("SHANYRAK_CRASH_AT", "").partition(":")
 _left = int(_count or 1)

@@ -66,8 +66,24 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
 )
 
-FOLDED = ("lease", "setting", "pool", "node", "account", "project", "credit", "entry", "balance", "charge", "workload",
-          "dependency", "attempt", "hold", "promise", "window")  # fmt: skip
+FOLDED = (
+    "lease",
+    "setting",
+    "pool",
+    "node",
+    "account",
+    "project",
+    "credit",
+    "entry",
+    "balance",
+    "charge",
+    "workload",
+    "dependency",
+    "attempt",
+    "hold",
+    "promise",
+    "window",
+)
 """The tables that `fold(events)` gives again."""
 
 
@@ -75,15 +91,20 @@ def migrate(store: Store) -> None:
     """Bring the store to the newest schema, each migration in its own transaction; a newer one is refused."""
     version = schema_version(store)
     if version > len(MIGRATIONS):
-        raise UnfitProblem(f"the journal {store.url}", f"its schema {version} is newer than this program's "
-                           f"{len(MIGRATIONS)}", "upgrade shanyrak")  # fmt: skip
+        raise UnfitProblem(
+            f"the journal {store.url}",
+            f"its schema {version} is newer than this program's {len(MIGRATIONS)}",
+            "upgrade shanyrak",
+        )
     while version < len(MIGRATIONS):
         with store.write() as rows:
             if _version(rows) == version:  # another process may have been faster
                 for statement in MIGRATIONS[version]:
                     rows.run(statement)
-                rows.run("INSERT INTO meta VALUES ('schema', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                         (str(version + 1),))  # fmt: skip
+                rows.run(
+                    "INSERT INTO meta VALUES ('schema', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                    (str(version + 1),),
+                )
         version = schema_version(store)
 
 

@@ -13,8 +13,24 @@ from pathlib import Path
 from shanyrak.errors import Problem, UnfitProblem
 from shanyrak.journal.store import Row, Rows, Value
 
-NETWORK_FILESYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "lustre", "beegfs", "ceph",
-                                 "fuse.glusterfs", "gpfs", "afs", "fuse.ceph"})  # fmt: skip
+NETWORK_FILESYSTEMS = frozenset(
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "9p",
+        "fuse.sshfs",
+        "lustre",
+        "beegfs",
+        "ceph",
+        "fuse.glusterfs",
+        "gpfs",
+        "afs",
+        "fuse.ceph",
+    }
+)
 """Where SQLite's shared memory and locks are not to be trusted between machines."""
 
 
@@ -50,14 +66,23 @@ class SqliteStore:
         self.url = str(self.path)
         self._turn = threading.RLock()
         if not create and not self.path.exists():
-            raise UnfitProblem(f"the journal {self.url}", "the file is not there",
-                               "restore a backup with `shanyrak restore`, or make a workspace with `shanyrak init`")  # fmt: skip
+            raise UnfitProblem(
+                f"the journal {self.url}",
+                "the file is not there",
+                "restore a backup with `shanyrak restore`, or make a workspace with `shanyrak init`",
+            )
         refuse_network_filesystem(self.path.parent)
         if create:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         with self._explained():
-            self._db = sqlite3.connect(f"file:{_quote(self.path)}?mode=rw", uri=True, timeout=wait_s,
-                                       isolation_level=None, check_same_thread=False, cached_statements=512)  # fmt: skip
+            self._db = sqlite3.connect(
+                f"file:{_quote(self.path)}?mode=rw",
+                uri=True,
+                timeout=wait_s,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=512,
+            )
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA cache_size = -65536")
@@ -112,7 +137,7 @@ class SqliteStore:
                 finally:
                     copy.close()
                 _sync(part)
-                os.replace(part, target)
+                part.replace(target)
                 _sync(Path(target).resolve().parent)
             finally:
                 part.unlink(missing_ok=True)
@@ -136,20 +161,35 @@ def explain(error: sqlite3.DatabaseError, url: str, waited_s: float) -> Problem 
     code = getattr(error, "sqlite_errorcode", None)
     kind = code & 0xFF if code is not None else sqlite3.SQLITE_CORRUPT
     if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return Busy(f"the journal {url}", f"another writer has kept it locked for {waited_s:.0f} s; nothing was written",
-                    "try again")  # fmt: skip
+        return Busy(
+            f"the journal {url}",
+            f"another writer has kept it locked for {waited_s:.0f} s; nothing was written",
+            "try again",
+        )
     if kind == sqlite3.SQLITE_FULL:
-        return UnfitProblem(f"the journal {url}", "the disk is full; nothing was written",
-                            "free space on that file system and try again")  # fmt: skip
+        return UnfitProblem(
+            f"the journal {url}",
+            "the disk is full; nothing was written",
+            "free space on that file system and try again",
+        )
     if kind == sqlite3.SQLITE_IOERR:
-        return UnfitProblem(f"the journal {url}", f"the file system failed ({error}); nothing was written",
-                            "see that the disk has room and is healthy, then try again")  # fmt: skip
+        return UnfitProblem(
+            f"the journal {url}",
+            f"the file system failed ({error}); nothing was written",
+            "see that the disk has room and is healthy, then try again",
+        )
     if kind in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return UnfitProblem(f"the journal {url}", f"it cannot be opened for writing ({error})",
-                            "run as the owner of the workspace and see that the file system is not read-only")  # fmt: skip
+        return UnfitProblem(
+            f"the journal {url}",
+            f"it cannot be opened for writing ({error})",
+            "run as the owner of the workspace and see that the file system is not read-only",
+        )
     if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return UnfitProblem(f"the journal {url}", f"the file is damaged ({error})",
-                            "see `shanyrak verify`, and restore a backup with `shanyrak restore`")  # fmt: skip
+        return UnfitProblem(
+            f"the journal {url}",
+            f"the file is damaged ({error})",
+            "see `shanyrak verify`, and restore a backup with `shanyrak restore`",
+        )
     return error
 
 
@@ -168,8 +208,11 @@ def refuse_network_filesystem(folder: Path, mounts: str = "/proc/self/mounts") -
             if (where == point or where.startswith(point.rstrip("/") + "/")) and len(point) >= len(best):
                 best, kind = point, parts[2]
     if kind in NETWORK_FILESYSTEMS:
-        raise UnfitProblem(f"the workspace {folder}", f"it lies on a network file system ({kind})",
-                           "put it on a local disk: SQLite's locks do not hold across machines")  # fmt: skip
+        raise UnfitProblem(
+            f"the workspace {folder}",
+            f"it lies on a network file system ({kind})",
+            "put it on a local disk: SQLite's locks do not hold across machines",
+        )
 
 
 def _quote(path: Path) -> str:

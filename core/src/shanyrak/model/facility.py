@@ -101,13 +101,21 @@ def _note(pool: Pool, units: int, gpus: int, cpus: int, memory: int) -> str:
 def _never(pools: list[Pool], gpus: int, cpus: int, memory: int, width: int) -> RefusedProblem:
     best = max(pools, key=lambda p: p.units * p.nodes)
     if width > best.nodes:
-        return RefusedProblem("width", f"{width} nodes asked, pool {best.name} has {best.nodes}",
-                              f"ask for at most {best.nodes}")  # fmt: skip
+        return RefusedProblem(
+            "width", f"{width} nodes asked, pool {best.name} has {best.nodes}", f"ask for at most {best.nodes}"
+        )
     if gpus > best.units and best.unit == "gpu":
-        return RefusedProblem("gpus", f"{gpus} a node asked, a node of {best.name} has {best.units}",
-                              f"ask for at most {best.units} a node and use --width for more nodes")  # fmt: skip
+        return RefusedProblem(
+            "gpus",
+            f"{gpus} a node asked, a node of {best.name} has {best.units}",
+            f"ask for at most {best.units} a node and use --width for more nodes",
+        )
     if cpus and best.units_for(0, cpus, 0) > best.units:
-        return RefusedProblem("cpus", f"{cpus} a node asked, a node of {best.name} has {best.cpus}",
-                              f"ask for at most {best.cpus}")  # fmt: skip
-    return RefusedProblem("mem", f"{memory_words(memory)} a node asked, a node of {best.name} has "
-                          f"{memory_words(best.memory)}", "ask for less")  # fmt: skip
+        return RefusedProblem(
+            "cpus", f"{cpus} a node asked, a node of {best.name} has {best.cpus}", f"ask for at most {best.cpus}"
+        )
+    return RefusedProblem(
+        "mem",
+        f"{memory_words(memory)} a node asked, a node of {best.name} has {memory_words(best.memory)}",
+        "ask for less",
+    )

@@ -166,6 +166,9 @@ def _fields(model: type[BaseModel], path: list[str]) -> list[str]:
 def check_id(value: str, what: str) -> str:
     """`value` if it may name a project or a grant's programme, else UsageProblem."""
     if not _ID.fullmatch(value):
-        raise UsageProblem(f"{what} {value[:70]!r}", "not a name of lower-case letters, digits, '.', '_' and '-'",
-                           "start with a letter or digit, at most 64 characters")  # fmt: skip
+        raise UsageProblem(
+            f"{what} {value[:70]!r}",
+            "not a name of lower-case letters, digits, '.', '_' and '-'",
+            "start with a letter or digit, at most 64 characters",
+        )
     return value
