@@ -193,19 +193,26 @@ def test_an_interrupt_that_a_plugin_invents_is_its_own_failure():
 def test_threads_that_are_guarded_at_once_leave_stdout_where_it_was():
     import threading
 
-    before, meet = sys.stdout, threading.Barrier(4)
+    before = sys.stdout
+    first_in, second_in, first_out = (threading.Event() for _ in range(3))
 
-    def work() -> None:
-        for _ in range(50):
-            meet.wait()
-            with guarded("thread"):
-                pass
+    def first() -> None:
+        with guarded("first"):
+            first_in.set()
+            second_in.wait(10)
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
+    def second() -> None:
+        first_in.wait(10)
+        with guarded("second"):
+            second_in.set()
+            first_out.wait(10)
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    threads[0].join()
+    first_out.set()
+    threads[1].join()
     assert sys.stdout is before
 
 
