@@ -33,3 +33,8 @@ class Why(IntFlag):
     """The queue, pool or project is paused."""
     BACKOFF = 1 << 19
     """It failed for a cause of the machine's and waits before its next try."""
+
+
+def names(why: int) -> tuple[str, ...]:
+    """The tests in a mask, lowest bit first, as lower-case words: `("grant", "fit")`."""
+    return tuple(str(bit.name).lower() for bit in Why if bit & why)

@@ -10,7 +10,7 @@ import numpy as np
 from shanyrak.policy.arrays import FAR
 from shanyrak.policy.forecast import forecast, promised_rows
 from shanyrak.policy.plan import Plan
-from shanyrak.policy.reasons import Why
+from shanyrak.policy.reasons import names
 from shanyrak.policy.stages import Params
 from shanyrak.policy.view import View
 
@@ -52,7 +52,10 @@ def _shape(plan: object) -> Plan:
     for f in fields(Plan):
         if f.name == "wake":
             continue
-        values = np.asarray(getattr(plan, f.name))
+        try:
+            values = np.asarray(getattr(plan, f.name))
+        except ValueError:
+            raise Foul(f"{f.name} is a list of lists of different length") from None
         if values.ndim != 1:
             raise Foul(f"{f.name} must have one dimension, it has {values.ndim}")
         if values.size and values.dtype.kind not in "iu":
@@ -138,7 +141,7 @@ def _starts(view: View, plan: Plan) -> Tasks:
         if count > view.job_room[row]:
             raise Foul(f"start job {job}: {count} tasks, its own %N leaves room for {view.job_room[row]}")
         if view.job_block[row]:
-            raise Foul(f"start job {job}: it is blocked ({Why(int(view.job_block[row]))!s})")
+            raise Foul(f"start job {job}: it is blocked ({', '.join(names(int(view.job_block[row])))})")
         if len(nodes) != count * width:
             raise Foul(f"start job {job}: {count} tasks need {count * width} nodes, not {len(nodes)}")
         for first in range(0, len(nodes), width):
