@@ -32,6 +32,10 @@ PULSE = 2.0
 SYNC = 0.1
 
 
+STOP = {"op": "stop", "cause": "stopped", "words": "it was asked to stop"}
+LEAVE = {"op": "stop", "cause": "node", "words": "the keeper was told to end, as when the machine is shut down"}
+
+
 class Hand:
     """A worker as the keeper sees it."""
 
@@ -86,6 +90,10 @@ class Keeper:
         self.selector = selectors.DefaultSelector()
         self.quiet_since = time.monotonic()
         self.pulse_at = self.sync_at = 0.0
+        self.leaving = False
+        signal.signal(signal.SIGTERM, self.told_to_leave)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         self.news = False
         become_subreaper()
         worker.gain_rights()
@@ -126,9 +134,18 @@ class Keeper:
         self.sync_at = time.monotonic() + SYNC
 
     def may_leave(self) -> bool:
-        return (
-            not self.live and not self.clients and time.monotonic() - self.quiet_since > LINGER and (self.book.flush())
-        )
+        """Whether there is nothing to do: no attempt, and no client or the wish of somebody that it ends."""
+        quiet = not self.clients and time.monotonic() - self.quiet_since > LINGER
+        return not self.live and (quiet or self.leaving) and self.book.flush()
+
+    def told_to_leave(self, *_: object) -> None:
+        """SIGTERM: the machine is going down. Attempts are ended in order, so that their results are kept."""
+        self.leaving = True
+        for job in self.live.values():
+            if job.running:
+                self.push(job.hand.channel, LEAVE)
+            else:
+                job.stop = True
 
     def leave(self) -> None:
         """Let go of everything; a client that came too late finds a closed socket and starts another keeper."""
@@ -200,7 +217,7 @@ class Keeper:
                 if token not in facts.ends and token not in facts.fences and token not in facts.forgotten:
                     unknown.append(token)
             elif job.running:
-                self.push(job.hand.channel, {"op": "stop"})
+                self.push(job.hand.channel, STOP)
             else:
                 job.stop = True
         failed = ""
@@ -226,6 +243,9 @@ class Keeper:
 
     def launch(self, request: Request, index: int, launch: Message) -> None:
         token, facts = launch["token"], self.book.facts
+        if self.leaving and token not in facts.starts:
+            self.refuse(request, index, token, "the keeper was told to end")
+            return
         job = self.live.get(token)
         if job is not None:
             if job.running:
@@ -325,7 +345,7 @@ class Keeper:
             self.answer(request, index, self.found(job.token))
         job.waiters.clear()
         if job.stop:
-            self.push(job.hand.channel, {"op": "stop"})
+            self.push(job.hand.channel, LEAVE if self.leaving else STOP)
 
     def job_refused(self, job: Job, message: Message) -> None:
         self.release(job)

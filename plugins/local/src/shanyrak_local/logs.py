@@ -4,7 +4,7 @@ Each stream keeps its first `limit` bytes. What comes after is held in a ring of
 line that says how much was cut when the attempt ends. A log that cannot be written never stops the attempt.
 """
 
-# ruff: noqa: PTH - plain strings and descriptors go to the kernel here
+# ruff: noqa: PTH120
 from __future__ import annotations
 
 import os

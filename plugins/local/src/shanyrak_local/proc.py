@@ -1,6 +1,6 @@
 """What /proc says of processes. A process is named by pid *and* start time: a pid alone may be another's by now."""
 
-# ruff: noqa: PTH - plain strings and descriptors go to the kernel here
+# ruff: noqa: PTH208
 from __future__ import annotations
 
 import os

@@ -1,6 +1,6 @@
 """From a `Launch` to the keeper's message: what the attempt may see and has, or why it can never start."""
 
-# ruff: noqa: PTH - plain strings and descriptors go to the kernel here
+# ruff: noqa: PTH110, PTH112, PTH117, PTH118
 from __future__ import annotations
 
 import getpass
@@ -153,6 +153,9 @@ def _command(launch: Launch, cwd: str) -> str:
     name = launch.argv[0]
     if any("\0" in part for part in (*launch.argv, *launch.env.values(), *launch.secrets.values())):
         raise Fault("the command or its environment holds a zero byte")
+    for key in (*launch.env, *launch.secrets):
+        if not key or "=" in key or "\0" in key:
+            raise Fault(f"{key!r} is not a name that an environment can hold")
     if "/" in name:
         path = os.path.join(cwd, name)
         if not os.path.exists(path):

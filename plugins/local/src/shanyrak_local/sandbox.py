@@ -8,7 +8,7 @@ Process isolation is the worker's pid namespace, which the sandbox inherits with
 of its own: the worker then sees the true status of the command and of every orphan.
 """
 
-# ruff: noqa: PTH - plain strings and descriptors go to the kernel here
+# ruff: noqa: PTH110, PTH112
 from __future__ import annotations
 
 import os

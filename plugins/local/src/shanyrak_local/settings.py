@@ -31,5 +31,6 @@ class Settings(BaseModel):
         description="run work that another OS user asked for without bubblewrap; it runs as this user",
     )
     hide: tuple[str, ...] = Field(
-        default=(), description="folders that attempts under bubblewrap see empty, beside this workspace"
+        default=(),
+        description="folders that attempts under bubblewrap see empty, beside this workspace",
     )

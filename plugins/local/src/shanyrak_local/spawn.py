@@ -1,6 +1,6 @@
 """Starting the command of an attempt, from its worker: directly, or through bubblewrap."""
 
-# ruff: noqa: PTH - plain strings and descriptors go to the kernel here
+# ruff: noqa: PTH115
 from __future__ import annotations
 
 import errno

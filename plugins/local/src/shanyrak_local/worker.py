@@ -8,7 +8,7 @@ The keeper's death: process 1 of a namespace is killed with it and takes all wit
 its socket and kills its tree.
 """
 
-# ruff: noqa: PTH - plain strings and descriptors go to the kernel here
+# ruff: noqa: PTH208
 from __future__ import annotations
 
 import os
@@ -164,7 +164,9 @@ class Attempt:
                 self.drain()
                 now = time.monotonic()
                 if now >= walltime and not self.cause:
-                    self.end("walltime", f"it ran longer than its walltime of {job['walltime'] / 1000:g} s")
+                    self.end(
+                        "walltime", f"it ran longer than its walltime of {job['walltime'] / 1000:g} s", job["grace"]
+                    )
                 if now >= look:
                     look = now + self.measure(now - begun)
                 if self.kill_at and now >= self.kill_at:
@@ -179,14 +181,14 @@ class Attempt:
         if message is None:
             return False
         if message["op"] == "stop" and not self.cause:
-            self.end("stopped", "it was asked to stop")
+            self.end(message["cause"], message["words"], self.job["grace"])
         return True
 
-    def end(self, cause: str, words: str) -> None:
-        """Ask every process to end, and kill after the grace time."""
+    def end(self, cause: str, words: str, grace: float) -> None:
+        """Ask every process to end, and kill after the grace time (at once when it is 0)."""
         self.cause, self.words = cause, words
-        self.kill_at = time.monotonic() + self.job["grace"]
-        if self.job["grace"] > 0:
+        self.kill_at = time.monotonic() + grace
+        if grace > 0:
             self.worker.signal_all(signal.SIGTERM)
             self.worker.signal_all(signal.SIGCONT)
 
@@ -199,8 +201,7 @@ class Attempt:
             used = sum(map(proc.proportional, members))
         self.peak = max(self.peak, used)
         if limit and used > limit and not self.cause:
-            self.end("memory", f"it used {used} bytes of memory, over its limit of {limit}")
-            self.kill_at = time.monotonic()
+            self.end("memory", f"it used {used} bytes of memory, over its limit of {limit}", 0)
         near = limit and used * 2 > limit
         return min(max(0.05, age / 10), 0.1 if near else 1.0 if limit else 5.0)
 
