@@ -67,7 +67,7 @@ class Lab:
         return self.end(token)
 
     def out(self, token: str, stream: str = "stdout") -> str:
-        return self.engine.logs(token, stream, 0, 1 << 24).decode()
+        return self.engine.logs(token, stream, 0, 1 << 30).decode()
 
     def keeper(self) -> int:
         """The keeper's pid."""

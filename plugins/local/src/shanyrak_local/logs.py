@@ -71,6 +71,15 @@ class Sink:
                 return False
         return True
 
+    def first_line(self) -> str:
+        """The start of what was written, up to 300 bytes of one line."""
+        try:
+            fd = os.open(self._name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._folder)
+        except OSError:
+            return ""
+        with open(fd, "rb") as file:
+            return file.readline(300).decode(errors="replace").strip()
+
     def close(self) -> None:
         """End the log: the last bytes of what was cut follow a line that says so."""
         if self._fd < 0:

@@ -25,6 +25,8 @@ from shanyrak_local.spawn import NotStarted, start
 from shanyrak_local.wire import Message, receive, send
 
 STREAMS = ("stdout", "stderr")
+SANDBOX_FAILED = 1 << 8
+"""The wait status of a sandbox that could not start the command: exit code 1."""
 
 
 class Worker:
@@ -100,10 +102,11 @@ class Attempt:
         try:
             pid = start(job, worker.null, [pipe[1] for pipe in worker.pipes])
         except NotStarted as problem:
-            self.drain()
-            words, fault = self.startup_words(problem), problem.user_fault
             worker.sweep()
-            send(worker.sock, {"op": "refused", "words": words, "fault": fault})
+            os.chdir("/")
+            self.drain()
+            words = self.sandbox_words() or str(problem)
+            send(worker.sock, {"op": "refused", "words": words, "fault": problem.user_fault})
             return
         send(worker.sock, {"op": "started", "pid": pid, "at": started_ms, "mono": int(begun * 1000)})
         status = self.watch(pid, begun)
@@ -111,12 +114,12 @@ class Attempt:
         worker.sweep()
         os.chdir("/")
         self.drain()
+        if not self.cause and status == SANDBOX_FAILED and (words := self.sandbox_words()):
+            self.cause, self.words = "launch", words
         for sink in self.sinks:
             sink.close()
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        if not os.WIFSIGNALED(status) and job.get("shell_codes") and os.waitstatus_to_exitcode(status) > 128:
-            status = os.waitstatus_to_exitcode(status) - 128
         send(
             worker.sock,
             {
@@ -132,9 +135,10 @@ class Attempt:
             },
         )
 
-    def startup_words(self, problem: NotStarted) -> str:
-        """The problem, or what the sandbox itself said of it."""
-        return str(problem)
+    def sandbox_words(self) -> str:
+        """What bubblewrap itself said on stderr before any command ran; empty when it said nothing."""
+        line = self.sinks[1].first_line() if self.job["box"] else ""
+        return line if line.startswith("bwrap: ") else ""
 
     def drain(self) -> None:
         for (read, _), sink in zip(self.worker.pipes, self.sinks, strict=True):
