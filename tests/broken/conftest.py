@@ -20,19 +20,21 @@ OURS = [found.name for found in find()]
 class Installation:
     """A folder of distributions beside what is installed, and a folder to stand in."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, pycache: Path) -> None:
+        self.pycache = pycache
         self.folder = base / "site-packages"
         self.here = base / "here"
+        self.off = OURS
         self.folder.mkdir()
         self.here.mkdir()
 
     def shanyrak(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("SHANYRAK_")}
-        env["SHANYRAK_PLUGINS_DISABLE"] = ",".join([*OURS, env.get("SHANYRAK_PLUGINS_DISABLE", "")])
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE" and not k.startswith("SHANYRAK_")}
+        env["SHANYRAK_PLUGINS_DISABLE"] = ",".join([*self.off, env.get("SHANYRAK_PLUGINS_DISABLE", "")])
         return subprocess.run(
             [sys.executable, "-P", "-m", "shanyrak", *arguments],
             cwd=self.here,
-            env={**kept, "PYTHONPATH": str(self.folder), **env},
+            env={**kept, "PYTHONPATH": str(self.folder), "PYTHONPYCACHEPREFIX": str(self.pycache), **env},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -50,9 +52,15 @@ class Installation:
         write_plugin(self.folder, name, hook, more=module)
 
 
+@pytest.fixture(scope="session")
+def pycache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compiled modules, kept from process to process even where the environment forbids to write them."""
+    return tmp_path_factory.mktemp("pycache")
+
+
 @pytest.fixture
-def installation(tmp_path: Path) -> Installation:
-    made = Installation(tmp_path)
+def installation(tmp_path: Path, pycache: Path) -> Installation:
+    made = Installation(tmp_path, pycache)
     made.add_command("alpha")
     made.add_command("zulu")
     return made
