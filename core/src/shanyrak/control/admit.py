@@ -38,16 +38,19 @@ class Receipt:
 
 @dataclass(slots=True)
 class Desk:
-    """What admission looks up, read once for a batch of requests in one transaction."""
+    """What admission looks up, read once for a batch of requests in one transaction; `hooks` None: no plugin asks."""
 
     rows: Rows
     actor: str
     now: int
     default_walltime: int
-    hooks: Hooks
+    hooks: Hooks | None
     pools: list[tuple[int, Pool]] = field(default_factory=list)
     projects: dict[str, tuple[str, int]] = field(default_factory=dict)
     credits: dict[tuple[str, str], int] = field(default_factory=dict)
+    _places: dict[tuple[int, int, int, int, str], tuple[Placement | None, int, Refusal | None]] = field(
+        default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         self.pools = read_pools(self.rows)
@@ -64,32 +67,21 @@ class Desk:
     def admit(self, spec: Spec, id_: int) -> tuple[dict[str, Any], Receipt]:
         """The payload of `workload.submitted` for `spec`, and the reply. Raises UsageProblem for unknown names."""
         sector, account = self._project(spec.project)
-        after = self._after(spec)
+        after, stale = self._after(spec)
         array = spec.tasks
         walltime = spec.walltime or self.default_walltime
-        note, refusal, placement, pool_id = "", None, None, -1
-        try:
-            placement = place(
-                [pool for _, pool in self.pools],
-                gpus=spec.gpus,
-                cpus=spec.cpus,
-                memory=spec.mem,
-                width=spec.width,
-                pool=spec.pool,
-            )
-        except RefusedProblem as problem:
-            refusal = Refusal("fits", f"it can never run here: {problem.what}: {problem.why}", nearest=problem.fix)
-        if placement:
-            pool_id = next(number for number, pool in self.pools if pool is placement.pool)
-            note = placement.note
+        placement, pool_id, refusal = self._place(spec)
+        if placement and not stale:
             refusal = self._grant(spec.project, placement, walltime) or self._plugins(spec, sector, placement, walltime)
+        refusal = stale or refusal
+        note = placement.note if placement else ""
         state = states.REFUSED if refusal else states.QUEUED
         reason, words = self._reason(refusal, after)
         data = {
             "id": id_,
             "project": spec.project,
             "account": account,
-            "spec": spec.model_dump(mode="json", exclude_defaults=True),
+            "spec": spec.asked(),
             "title": spec.title,
             "pool": pool_id,
             "width": placement.width if placement else spec.width,
@@ -99,6 +91,7 @@ class Desk:
             "walltime": walltime,
             "term": self.now + spec.term if spec.term else 0,
             "tries": spec.retry.tries,
+            "unfenced": int(spec.retry.unfenced),
             "state": state,
             "reason": reason,
             "words": words,
@@ -117,21 +110,35 @@ class Desk:
             raise unknown("project", project, self.projects, "add it with `shanyrak project add`")
         return found
 
-    def _after(self, spec: Spec) -> list[int]:
+    def _place(self, spec: Spec) -> tuple[Placement | None, int, Refusal | None]:
+        """Where it can run, with the pool's number; or why never. The same sizes are worked out once a batch."""
+        size = (spec.gpus, spec.cpus, spec.mem, spec.width, spec.pool)
+        if size not in self._places:
+            gpus, cpus, memory, width, named = size
+            try:
+                found = place(
+                    [pool for _, pool in self.pools], gpus=gpus, cpus=cpus, memory=memory, width=width, pool=named
+                )
+                number = next(number for number, pool in self.pools if pool is found.pool)
+                self._places[size] = (found, number, None)
+            except RefusedProblem as problem:
+                words = f"it can never run here: {problem.what}: {problem.why}"
+                self._places[size] = (None, -1, Refusal("fits", words, nearest=problem.fix))
+        return self._places[size]
+
+    def _after(self, spec: Spec) -> tuple[list[int], Refusal | None]:
+        """Those that have not ended yet; a refusal when one has ended and is not done."""
         waiting = []
         for other in spec.after:
             row = self.rows.one("SELECT state FROM workload WHERE id = ?", (other,))
             if row is None:
                 raise UsageProblem(f"field 'after': workload {other}", "it does not exist", "see `shanyrak ps --all`")
             if row[0] in states.ENDED and row[0] != states.DONE:
-                raise RefusedProblem(
-                    f"field 'after': workload {other}",
-                    f"it is {row[0]}, so this can never start",
-                    "submit that one again first",
-                )
+                words = f"it comes after workload {other}, which is {row[0]}, so it can never start"
+                return [], Refusal("after", words, nearest=f"the same once {other} was submitted again and is done")
             if row[0] != states.DONE:
                 waiting.append(other)
-        return waiting
+        return waiting, None
 
     def _grant(self, project: str, placement: Placement, walltime: int) -> Refusal | None:
         unit, need = placement.pool.account_unit, placement.hold(walltime)
@@ -155,6 +162,8 @@ class Desk:
         return Refusal("grant", words, {"need": need, "have": have}, nearest)
 
     def _plugins(self, spec: Spec, sector: str, placement: Placement, walltime: int) -> Refusal | None:
+        if self.hooks is None:
+            return None
         request = Request(
             spec.project,
             sector,

@@ -21,7 +21,7 @@ from shanyrak.control.settle import Open, end, late
 from shanyrak.errors import EngineProblem, Problem, UnfitProblem
 from shanyrak.journal import points
 from shanyrak.journal.journal import Writer
-from shanyrak.journal.store import Rows
+from shanyrak.journal.store import Row, Rows
 from shanyrak.model.reasons import INFRASTRUCTURE
 from shanyrak.records import Launched, Seen
 
@@ -129,21 +129,16 @@ class Controller:
     # ---- what is known --------------------------------------------------------------------------------------
 
     def _load(self, rows: Rows) -> None:
-        self.open = {
-            row[0]: Open(*row[:6], bool(row[6]), row[7], row[8], bool(row[9]))
-            for row in rows.all(
-                "SELECT a.token, a.id, a.workload, a.task, a.try, w.pool, a.launched, a.started, a.stop, a.unknown_since"
-                " FROM attempt a JOIN workload w ON w.id = a.workload WHERE a.open = 1"
-            )
-        }
-        self._watch = {
-            row[0]: Open(*row[:6], True, 0)
-            for row in rows.all(
-                "SELECT a.token, a.id, a.workload, a.task, a.try, w.pool FROM attempt a JOIN workload w ON w.id = a.workload"
-                " LEFT JOIN charge c ON c.token = a.token WHERE a.open = 0 AND a.cause IN ('absent', 'node', 'unknown')"
-                " AND w.state = 'lost' AND c.token IS NULL"
-            )
-        }
+        """What lives, and what was closed as lost and may still report, from the tables."""
+        found = rows.all(
+            "SELECT a.token, a.id, a.workload, a.task, a.try, w.pool, a.launched, a.started, a.stop, a.unknown_since,"
+            " a.open FROM attempt a JOIN workload w ON w.id = a.workload WHERE a.open = 1 OR (w.state = 'lost'"
+            " AND a.cause IN ('absent', 'node', 'unknown')"
+            " AND NOT EXISTS (SELECT 1 FROM charge c WHERE c.token = a.token))"
+        )
+        attempts = [(_open(row), row[10]) for row in found]
+        self.open = {attempt.token: attempt for attempt, lives in attempts if lives}
+        self._watch = {attempt.token: attempt for attempt, lives in attempts if not lives}
 
     def _recover(self) -> None:
         """After a failed transaction: forget what was only in memory and read it again."""
@@ -425,6 +420,11 @@ class Controller:
             except Exception as error:
                 log.warning("engine: wait() raised %r", error)
         time.sleep(ROUND_S / 2)
+
+
+def _open(row: Row) -> Open:
+    token, id_, workload, task, number, pool, launched, started, stop, unknown = row[:10]
+    return Open(token, id_, workload, task, number, pool, bool(launched), started, stop, bool(unknown))
 
 
 class _Act:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shanyrak.errors import Problem, UsageProblem
+from shanyrak.journal.journal import submission
 from shanyrak.journal.store import Rows
 from shanyrak.model.facility import Placement, Pool
 from shanyrak.model.workload import Spec
@@ -24,7 +25,7 @@ def launches(rows: Rows, tokens: Sequence[str], secrets: Path) -> tuple[list[Lau
     specs: dict[int, tuple[Spec, dict[str, str], str]] = {}
     for token in tokens:
         row = rows.one(
-            "SELECT a.workload, a.task, a.nodes, a.bundle, w.spec, w.actor, w.units, w.width, w.walltime, p.name, p.engine,"
+            "SELECT a.workload, a.task, a.nodes, a.bundle, w.actor, w.units, w.width, w.walltime, p.name, p.engine,"
             " p.unit, p.nodes, p.units, p.cpus, p.memory FROM attempt a JOIN workload w ON w.id = a.workload"
             " JOIN pool p ON p.id = w.pool WHERE a.token = ?",
             (token,),
@@ -34,7 +35,7 @@ def launches(rows: Rows, tokens: Sequence[str], secrets: Path) -> tuple[list[Lau
         placement = Placement(Pool(*row[9:]), width, units)
         if id_ not in specs:
             # The text was checked when it was submitted; a secret may have gone since.
-            spec = Spec.model_validate_json(text)
+            spec = Spec.model_validate(submission(rows, id_)["spec"])
             try:
                 specs[id_] = (spec, read_secrets(secrets, spec.secrets), "")
             except Problem as problem:

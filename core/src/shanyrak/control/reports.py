@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shanyrak.errors import UsageProblem
 from shanyrak.journal.accounts import Totals, faults, quick_faults, totals
+from shanyrak.journal.journal import submission
 from shanyrak.journal.store import Rows
 from shanyrak.model import states
 
@@ -139,7 +140,7 @@ def workload(site: Site, id_: int) -> dict[str, Any]:
         "isolation",
     )
     with site.journal.read() as rows:
-        spec = rows.one("SELECT spec FROM workload WHERE id = ?", (id_,))
+        spec = submission(rows, id_)["spec"]
         attempts = rows.all(
             "SELECT token, task, try, intent, launched, started, ended, ran, exit_code, signal, cause, words,"
             " isolation FROM attempt WHERE workload = ? ORDER BY id",
@@ -147,7 +148,7 @@ def workload(site: Site, id_: int) -> dict[str, Any]:
         )
     return {
         **found,
-        "spec": json.loads(spec[0]) if spec else {},
+        "spec": spec,
         "attempts": [dict(zip(names, row, strict=True)) for row in attempts],
     }
 
@@ -178,9 +179,8 @@ def _ordinal(rows: Rows, id_: int, task: int) -> int:
     """The place of task index `task` in its array."""
     from shanyrak.model.workload import Spec
 
-    row = rows.one("SELECT spec FROM workload WHERE id = ?", (id_,))
     before = 0
-    for first, last in Spec.model_validate_json(row[0]).tasks.ranges if row else ():
+    for first, last in Spec.model_validate(submission(rows, id_)["spec"]).tasks.ranges:
         if first <= task <= last:
             return before + task - first
         before += last - first + 1

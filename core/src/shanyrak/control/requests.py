@@ -8,8 +8,7 @@ from typing import Any
 from shanyrak.control.admit import Desk, Receipt
 from shanyrak.errors import UsageProblem
 from shanyrak.journal import points
-from shanyrak.journal.events import canonical
-from shanyrak.journal.journal import Journal, Writer
+from shanyrak.journal.journal import Journal, Writer, submission
 from shanyrak.journal.store import Rows
 from shanyrak.model import states
 from shanyrak.model.workload import Spec
@@ -24,7 +23,7 @@ def submit(journal: Journal, actor: str, specs: Sequence[Spec], desk: Callable[[
         newest = writer.rows.one("SELECT COALESCE(MAX(id), 0) FROM workload") or (0,)
         id_ = int(newest[0])
         for spec in specs:
-            known = _known(writer.rows, spec) if spec.key else None
+            known = _known(writer, spec) if spec.key else None
             if known is None:
                 id_ += 1
                 data, receipt = at_desk.admit(spec, id_)
@@ -36,19 +35,21 @@ def submit(journal: Journal, actor: str, specs: Sequence[Spec], desk: Callable[[
     return receipts
 
 
-def _known(rows: Rows, spec: Spec) -> Receipt | None:
+def _known(writer: Writer, spec: Spec) -> Receipt | None:
     """The workload that has this key already; UsageProblem when it asked for something else."""
-    found = rows.one(
-        "SELECT id, project, state, reason, words, spec FROM workload WHERE project = ? AND key = ?",
+    writer.flush()
+    found = writer.rows.one(
+        "SELECT id, project, state, reason, words FROM workload WHERE project = ? AND key = ?",
         (spec.project, spec.key),
     )
     if found is None:
         return None
-    if found[5] != canonical(spec.model_dump(mode="json", exclude_defaults=True)):
+    if submission(writer.rows, found[0])["spec"] != spec.asked():
         raise UsageProblem(
             f"field 'key': {spec.key!r}", f"workload {found[0]} has it and asks for something else", "use another key"
         )
-    return Receipt(*found[:5], "", "", True)
+    id_, project, state, reason, words = found
+    return Receipt(id_, project, state, reason, words, existing=True)
 
 
 def stop(journal: Journal, actor: str, id_: int, allowed: Callable[[str], None], words: str = "") -> str:

@@ -27,7 +27,7 @@ class Services:
 
     def __init__(self, site: Site, stopped: Callable[[], bool]) -> None:
         self._site, self._stopped = site, stopped
-        self._woken = threading.Event()
+        self._failed, self._ended = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
         self._failures: dict[str, str] = {}
 
@@ -40,7 +40,7 @@ class Services:
             self._threads.append(thread)
         required = [name for name, offer in offers.items() if offer.record.required]
         if required:
-            self._woken.wait(SETTLE_S)
+            self._failed.wait(SETTLE_S)
         for name in required:
             if name in self._failures:
                 raise UnfitProblem(
@@ -51,7 +51,7 @@ class Services:
 
     def join(self) -> None:
         """Wait a moment for them to return."""
-        self._woken.set()
+        self._ended.set()
         for thread in self._threads:
             thread.join(2.0)
 
@@ -71,7 +71,6 @@ class Services:
             log.warning(
                 "service %s of plugin %s failed (%s); again in %g s", name, offer.plugin, self._failures[name], pause
             )
-            until = threading.Event()
-            if offer.record.required and failures == 1:
-                self._woken.set()
-            until.wait(pause)
+            if offer.record.required:
+                self._failed.set()
+            self._ended.wait(pause)

@@ -23,7 +23,7 @@ BACKOFF_MS = (1_000, 5_000, 30_000, 120_000)
 
 @dataclass(slots=True)
 class Open:
-    """An attempt that lives, as the controller remembers it."""
+    """An attempt that lives, as the controller remembers it: `number` is its try, `pool` its workload's."""
 
     token: str
     id: int
@@ -50,13 +50,13 @@ class Fate:
 def end(writer: Writer, attempt: Open, seen: Seen) -> str:
     """Write the end of an attempt: its fate, its charge, its release; gives the workload's state after it."""
     row = writer.rows.one(
-        "SELECT w.width * w.units, w.walltime, w.tries, p.unit, w.state, w.spec FROM workload w JOIN pool p ON p.id = w.pool"
+        "SELECT w.width * w.units, w.walltime, w.tries, p.unit, w.unfenced FROM workload w JOIN pool p ON p.id = w.pool"
         " WHERE w.id = ?",
         (attempt.workload,),
     )
     assert row is not None
-    units, walltime, tries, kind, _, spec = row
-    fate = judge(seen, attempt, tries, walltime, '"unfenced":true' in spec, writer.now)
+    units, walltime, tries, kind, unfenced = row
+    fate = judge(seen, attempt, tries, walltime, bool(unfenced), writer.now)
     unit, charged = f"{kind}-second", -(-units * max(0, seen.ran_ms) // 1000)
     charges, releases = _split(writer, attempt, unit, charged)
     writer.append(

@@ -141,7 +141,8 @@ class Site:
         return requests.submit(self.journal, self.actor, specs, self._desk)
 
     def _desk(self, rows: Rows, now: int) -> Desk:
-        return Desk(rows, self.actor, now, self.commons.accounts.default_walltime, self.manager.decide_admission)
+        hooks = self.manager.decide_admission if self.manager.listens("shanyrak_decide_admission") else None
+        return Desk(rows, self.actor, now, self.commons.accounts.default_walltime, hooks)
 
     def stop(self, id_: int) -> str:
         """Ask for the end of a workload; gives its state."""

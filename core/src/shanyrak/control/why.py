@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from shanyrak.control.now import Moment, moment
 from shanyrak.errors import UsageProblem
+from shanyrak.journal.journal import submission
 from shanyrak.journal.store import Rows
 from shanyrak.model import states
 from shanyrak.model.quantities import amount_words, duration_words, instant_words
@@ -97,8 +97,7 @@ def why(site: Site, id_: int) -> dict[str, Any]:
 
 
 def _nearest(rows: Rows, id_: int) -> str:
-    found = rows.one("SELECT payload FROM event WHERE type = 'workload.submitted' AND subject = ?", (str(id_),))
-    return str(json.loads(found[0]).get("nearest", "")) if found else ""
+    return str(submission(rows, id_).get("nearest", ""))
 
 
 def _afterwards(state: str, reason: str) -> str:

@@ -194,7 +194,7 @@ def _returned(rows: Rows, at: At, data: Data) -> None:
 
 # ---- workloads ------------------------------------------------------------------------------------------------
 
-_WORKLOAD = f"INSERT INTO workload VALUES ({', '.join('?' * 36)})"
+_WORKLOAD = f"INSERT INTO workload VALUES ({', '.join('?' * 37)})"
 
 
 @change("workload.submitted")
@@ -209,7 +209,7 @@ def _submitted(rows: Rows, at: At, data: Data) -> None:
             data["account"],
             data.get("key"),
             at.actor,
-            canonical(data["spec"]),
+            at.seq,
             data["title"],
             data["pool"],
             data["width"],
@@ -219,6 +219,7 @@ def _submitted(rows: Rows, at: At, data: Data) -> None:
             data["walltime"],
             data["term"],
             data["tries"],
+            data["unfenced"],
             state,
             data["reason"],
             data["words"],

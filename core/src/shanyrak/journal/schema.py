@@ -37,9 +37,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " ended BIGINT NOT NULL, ms BIGINT NOT NULL, amount BIGINT NOT NULL, rate TEXT NOT NULL,"
         " PRIMARY KEY (token, part))",
         "CREATE TABLE workload (id INTEGER PRIMARY KEY, project TEXT NOT NULL, account INTEGER NOT NULL, key TEXT,"
-        " actor TEXT NOT NULL, spec TEXT NOT NULL, title TEXT NOT NULL, pool INTEGER NOT NULL, width BIGINT NOT NULL,"
+        " actor TEXT NOT NULL, seq BIGINT NOT NULL, title TEXT NOT NULL, pool INTEGER NOT NULL, width BIGINT NOT NULL,"
         " units BIGINT NOT NULL, tasks BIGINT NOT NULL, at_once BIGINT NOT NULL, walltime BIGINT NOT NULL,"
-        " term BIGINT NOT NULL, tries INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, words TEXT NOT NULL,"
+        " term BIGINT NOT NULL, tries INTEGER NOT NULL, unfenced INTEGER NOT NULL,"
+        " state TEXT NOT NULL, reason TEXT NOT NULL, words TEXT NOT NULL,"
         " held INTEGER NOT NULL, waits INTEGER NOT NULL, backoff BIGINT NOT NULL, next BIGINT NOT NULL,"
         " again TEXT NOT NULL, live BIGINT NOT NULL, done BIGINT NOT NULL, failed BIGINT NOT NULL, lost BIGINT NOT NULL,"
         " dropped BIGINT NOT NULL,"

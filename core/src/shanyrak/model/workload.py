@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
@@ -113,7 +112,7 @@ class Spec(Closed):
     @classmethod
     def _absolute(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
         for one in [value] if isinstance(value, str) else value:
-            if one and not PurePosixPath(one).is_absolute():
+            if one and not one.startswith("/"):
                 raise ValueError(f"{one[:60]!r} is not an absolute path")
         return value
 
@@ -125,7 +124,11 @@ class Spec(Closed):
     @property
     def title(self) -> str:
         """The name for people."""
-        return self.name or PurePosixPath(self.command[0]).name[:128]
+        return self.name or self.command[0].rpartition("/")[2][:128]
+
+    def asked(self) -> dict[str, Any]:
+        """The spec as data, without what was left at its default: what the journal keeps."""
+        return self.model_dump(mode="json", exclude_defaults=True)
 
 
 def parse_spec(data: Mapping[str, Any]) -> Spec:
