@@ -195,6 +195,7 @@ class Controller:
         if changed:
             with self._acting() as writer:
                 writer.append("node.reported", "facility", {"nodes": changed})
+            points.reached("nodes.after")
         return bool(changed)
 
     def _ask(self, id_: int, verb: str, argument: Sequence[Any]) -> tuple[bool, Any]:
@@ -289,6 +290,7 @@ class Controller:
         for pool, attempts in self._by_pool(due).items():
             tokens = [a.token for a in attempts]
             if self._ask(pool, "stop", tokens)[0]:
+                points.reached("stopped.after")
                 self._told.update(dict.fromkeys(tokens, now))
                 told = True
         return told
@@ -299,6 +301,7 @@ class Controller:
         with self._acting() as writer:
             timers.ring(writer)
             self._timer = timers.soonest(writer.rows)
+        points.reached("ring.after")
         return True
 
     # ---- decide and dispatch --------------------------------------------------------------------------------

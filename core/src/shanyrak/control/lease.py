@@ -93,6 +93,7 @@ class Lease:
         with self._journal.write(actor) as writer:
             self.check(writer.rows)
             writer.append("lease.left", "controller", {"epoch": self.epoch})
+        points.reached("leave.after")
 
 
 def take(journal: Journal, actor: str) -> Lease:
@@ -101,16 +102,17 @@ def take(journal: Journal, actor: str) -> Lease:
     while True:
         with journal.write(actor) as writer:
             found = writer.rows.one("SELECT host, boot, pid, started FROM lease WHERE held = 1")
-            if found is None:
-                return _take(journal, writer, me)
-            holder, pulse = Holder(*found), _read_pulse(writer.rows)
-            verdict = judge(holder, me)
+            holder, pulse = Holder(*found) if found else None, _read_pulse(writer.rows)
+            verdict = judge(holder, me) if holder else "dead"
             first = pulse if first is None else first
             if verdict == "unknown" and pulse != first:
                 verdict = "live"
-            if verdict == "dead" or (verdict == "unknown" and time.monotonic() - begun >= SILENCE_S):
-                return _take(journal, writer, me)
-        if verdict == "live":
+            free = verdict == "dead" or (verdict == "unknown" and time.monotonic() - begun >= SILENCE_S)
+            epoch = _take(writer, me) if free else 0
+        if free:
+            points.reached("lease.after")
+            return Lease(journal, epoch)
+        if verdict == "live" and holder:
             raise UnfitProblem(
                 "the controller",
                 f"one is already running (pid {holder.pid} on {holder.host})",
@@ -119,13 +121,13 @@ def take(journal: Journal, actor: str) -> Lease:
         time.sleep(0.2)
 
 
-def _take(journal: Journal, writer: Writer, me: Holder) -> Lease:
+def _take(writer: Writer, me: Holder) -> int:
+    """Write that we hold it; gives the epoch."""
     newest = writer.rows.one("SELECT COALESCE(MAX(epoch), 0) FROM lease") or (0,)
     epoch = int(newest[0]) + 1
     writer.append("lease.taken", "controller", {"epoch": epoch, **me._asdict()})
     _pulse(writer.rows)
-    points.reached("lease.after")
-    return Lease(journal, epoch)
+    return epoch
 
 
 def _pulse(rows: Rows) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from shanyrak.errors import UnfitProblem
-from shanyrak.journal import fold
+from shanyrak.journal import fold, points
 from shanyrak.journal.clock import Clock
 from shanyrak.journal.events import GENESIS, Event, canonical, chain
 from shanyrak.journal.schema import FOLDED, MIGRATIONS, schema_version

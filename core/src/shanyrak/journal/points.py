@@ -7,11 +7,15 @@ import os
 import signal
 
 POINTS = (
+    "commit.before",
+    "commit.after",
     "submit.before",
     "submit.after",
     "stop.after",
     "grant.after",
     "lease.after",
+    "nodes.after",
+    "ring.after",
     "decide.before",
     "intent.before",
     "intent.after",
@@ -19,14 +23,26 @@ POINTS = (
     "launched.before",
     "launched.after",
     "stopped.before",
+    "stopped.after",
     "settle.before",
     "settle.after",
     "forget.after",
     "facility.after",
+    "leave.after",
 )
 
-_name, _, _count = os.environ.get("SHANYRAK_CRASH_AT", "").partition(":")
-_left = int(_count or 1)
+_name = ""
+_left = 0
+
+
+def arm(where: str) -> None:
+    """Ask this process to die at `point:n`; an empty text disarms."""
+    global _name, _left
+    _name, _, count = where.partition(":")
+    _left = int(count or 1)
+
+
+arm(os.environ.get("SHANYRAK_CRASH_AT", ""))
 
 
 def reached(point: str) -> None:
