@@ -61,6 +61,8 @@ class Journal:
             writer = Writer(rows, self.clock, actor)
             yield writer
             writer.flush()
+            points.reached("commit.before")
+        points.reached("commit.after")
 
     @contextmanager
     def read(self) -> Iterator[Rows]:
