@@ -26,7 +26,7 @@ def pack(view: View, stages: Stages, params: Params, carry: Ints, new_promises: 
     free = (view.job_tasks > 0) & (view.job_block == 0) & (view.job_room > 0) & ~r.never
     free &= q.hold <= look(view.acc_left, r.purse)
 
-    promised = np.flatnonzero(view.job_promise > 0)
+    promised = np.flatnonzero(view.job_promise)
     if len(promised):
         promised = promised[free[promised]]
         promised = promised[np.lexsort((view.job_id[promised], view.job_promise[promised]))]
@@ -46,7 +46,7 @@ def set_up(view: View, stages: Stages, depth: int) -> Round:
         account, levels = view.acc_parent[account], levels + 1
         account = account[account >= 0]
     # A promised row is laid at most twice, a started task takes at least one free unit.
-    widths = made.width[view.job_promise > 0]
+    widths = made.width[np.flatnonzero(view.job_promise)]
     wide = min(int(made.width.max()), nodes) if rows else 0
     holds = 2 * len(widths) + pools * depth
     hold_nodes = 2 * int(np.minimum(widths, nodes).sum()) + pools * depth * wide
@@ -68,7 +68,9 @@ def set_up(view: View, stages: Stages, depth: int) -> Round:
     single = pools == 1
     key = made.size if single else made.pool * len(sizes) + made.size
     kinds = view.acc_left.shape[1]
-    purse = made.account * kinds + (int(view.pool_unit[0]) if single else view.pool_unit[made.pool])
+    purse = made.account
+    if kinds > 1:
+        purse = purse * kinds + (view.pool_unit[0] if single else view.pool_unit[made.pool])
     capable = look(count_nodes(large[None, :], sizes, made_ground), key)
     return Round(
         view, made_ground, made, desk, Order(view, stages.keys), sizes, caps,

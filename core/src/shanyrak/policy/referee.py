@@ -63,14 +63,14 @@ def _shape(plan: object) -> Plan:
         sound[f.name] = values.astype(np.int64)
     if isinstance(plan.wake, bool) or not isinstance(plan.wake, (int, np.integer)) or plan.wake < 0:
         raise Foul(f"wake must be a time in ms or 0, not {plan.wake!r}")
-    for table, names in _TABLES.items():
-        sizes = {f"{table}_{name}": len(sound[f"{table}_{name}"]) for name in names}
+    for table, columns in _TABLES.items():
+        sizes = {f"{table}_{name}": len(sound[f"{table}_{name}"]) for name in columns}
         if len(set(sizes.values())) > 1:
             raise Foul("columns differ in length: " + ", ".join(f"{k} {v}" for k, v in sizes.items()))
-        first = sound[f"{table}_{names[0]}"]
+        first = sound[f"{table}_{columns[0]}"]
         if len(first) != len(np.unique(first)):
             twice = Counter(first.tolist()).most_common(1)[0][0]
-            raise Foul(f"{table}_{names[0]} names {twice} twice")
+            raise Foul(f"{table}_{columns[0]} names {twice} twice")
     for table in ("start", "hold"):
         ptr, flat = sound[f"{table}_ptr"], sound[f"{table}_nodes"]
         right = len(ptr) == len(sound[f"{table}_job"]) + 1 and ptr[0] == 0 and ptr[-1] == len(flat)

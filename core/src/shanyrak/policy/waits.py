@@ -63,10 +63,11 @@ def waits(r: Round) -> tuple[Ints, Ints]:
     if g.capped.any():
         cap = r.need > look(least_headroom(headroom[None, :], g), q.account)
         reserved |= (r.need > look(least_headroom(stack, g), q.account, layer)) & ~cap
-    held = d.held == 1
-    reserved |= (q.hold > look(g.left, r.purse)) & ~(grant | held)
-    # A row's own reservation is no reason for it to wait when there is another.
-    reserved &= ~(held & (fit | cap | window))
+    if d.reserved.any():
+        held = d.held == 1
+        reserved |= (q.hold > look(g.left, r.purse)) & ~(grant | held)
+        # A row's own reservation is no reason for it to wait when there is another.
+        reserved &= ~(held & (fit | cap | window))
 
     bits = np.zeros(len(fit), np.uint8)
     for bit, mask in (
