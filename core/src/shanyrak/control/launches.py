@@ -31,8 +31,8 @@ def launches(rows: Rows, tokens: Sequence[str], secrets: Path) -> tuple[list[Lau
             (token,),
         )
         assert row is not None
-        id_, task, where, bundle, text, actor, units, width, walltime = row[:9]
-        placement = Placement(Pool(*row[9:]), width, units)
+        id_, task, where, bundle, actor, units, width, walltime = row[:8]
+        placement = Placement(Pool(*row[8:]), width, units)
         if id_ not in specs:
             # The text was checked when it was submitted; a secret may have gone since.
             spec = Spec.model_validate(submission(rows, id_)["spec"])

@@ -44,7 +44,7 @@ def _known(writer: Writer, spec: Spec) -> Receipt | None:
     )
     if found is None:
         return None
-    if submission(writer.rows, found[0])["spec"] != spec.asked():
+    if Spec.model_validate(submission(writer.rows, found[0])["spec"]).model_dump() != spec.model_dump():
         raise UsageProblem(
             f"field 'key': {spec.key!r}", f"workload {found[0]} has it and asks for something else", "use another key"
         )

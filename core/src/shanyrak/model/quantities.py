@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 LARGEST = 2**53 - 1
 """No amount is larger: what JSON readers elsewhere keep exactly."""
@@ -36,6 +37,7 @@ def duration_ms(text: str | int | float) -> int:
     return ms
 
 
+@lru_cache(4096)
 def _parse_duration(text: str) -> int:
     if len(text) > 40:
         raise ValueError("too long for a duration")

@@ -127,8 +127,8 @@ class Spec(Closed):
         return self.name or self.command[0].rpartition("/")[2][:128]
 
     def asked(self) -> dict[str, Any]:
-        """The spec as data, without what was left at its default: what the journal keeps."""
-        return self.model_dump(mode="json", exclude_defaults=True)
+        """The spec as data, without what was not asked: what the journal keeps."""
+        return self.model_dump(mode="json", exclude_unset=True)
 
 
 def parse_spec(data: Mapping[str, Any]) -> Spec:
