@@ -35,6 +35,8 @@ ROUND_S = 0.1
 """The longest that a new event or an end goes unnoticed."""
 TROUBLE_S = 1.0
 """How long an engine that failed to launch or stop is left alone."""
+FORGET = 200
+"""How many recorded ends are enough to tell an engine of, while there is other work."""
 NODES_S = 10.0
 """How often engines are asked for their nodes."""
 HARMLESS = frozenset({"workload.submitted", "project.added", "decision.made", "backup.made"})
@@ -64,6 +66,8 @@ class Controller:
         self.open: dict[str, Open] = {}
         self._told: dict[str, float] = {}
         self._watch: dict[str, Open] = {}
+        self._answers: list[tuple[Open, Launched]] = []
+        self._gone: dict[int, list[str]] = {}
         self._quiet_until: dict[int, float] = {}
         self._asked_nodes = -NODES_S
         self._down: dict[int, str] = {}
@@ -114,11 +118,18 @@ class Controller:
         if self._decided != self.feed.seq or (self._wake and self._now() >= self._wake):
             busy |= self._decide()
         self._observers.show()
+        self._forget(FORGET if busy else 1)
         return busy
 
     def close(self) -> None:
         """Let go: the lease, the child, the engines. What runs goes on."""
         self.decider.close()
+        try:
+            if self._answers:
+                self._settle([], [], [])
+            self._forget(1)
+        except Problem as problem:  # the next controller finds it all by its tokens
+            log.info("%s", problem)
         for engine in self.engines.values():
             engine.close()
         try:
@@ -139,6 +150,14 @@ class Controller:
         attempts = [(_open(row), row[10]) for row in found]
         self.open = {attempt.token: attempt for attempt, lives in attempts if lives}
         self._watch = {attempt.token: attempt for attempt, lives in attempts if not lives}
+        self._gone = {}
+        for token, pool in rows.all(
+            "SELECT a.token, w.pool FROM attempt a JOIN workload w ON w.id = a.workload WHERE a.open = 0"
+            " AND a.id > (SELECT COALESCE(MAX(id), 0) FROM attempt) - ?",
+            (5 * FORGET,),
+        ):
+            if token not in self._watch and pool in self.engines:
+                self._gone.setdefault(pool, []).append(token)
 
     def _recover(self) -> None:
         """After a failed transaction: forget what was only in memory and read it again."""
@@ -146,6 +165,7 @@ class Controller:
             with self.journal.read() as rows:
                 self.feed = Feed(rows)
                 self._load(rows)
+            self._answers.clear()
             self._decided, self._version = -1, -1
         except Problem as problem:
             log.warning("%s", problem)
@@ -238,22 +258,23 @@ class Controller:
                         unknown.append(attempt)
                 elif what.state in ("ended", "absent") or not attempt.started or attempt.unknown:
                     changes.append((attempt, what))
-        if not (changes or after or unknown):
+        if not (changes or after or unknown or self._answers):
             return False
         self._settle(changes, after, unknown)
         return True
 
     def _settle(self, changes: list[tuple[Open, Seen]], after: list[tuple[Open, Seen]], unknown: list[Open]) -> None:
-        ended: dict[int, list[str]] = {}
+        """One transaction for all that engines said: launches, starts, ends, silence."""
         points.reached("settle.before")
+        answers = list(self._answers)
         with self._acting() as writer:
+            self._record_launches(writer, answers)
             if unknown:
                 writer.append("attempt.unknown", "attempts", {"tokens": [a.token for a in unknown]})
             started: dict[int, list[list[Any]]] = {}
             for attempt, seen in changes:
                 if seen.state in ("ended", "absent"):
                     end(writer, attempt, seen)
-                    ended.setdefault(attempt.pool, []).append(attempt.token)
                 elif not attempt.started:
                     started.setdefault(attempt.workload, []).append([attempt.token, seen.started_ms or writer.now])
                 else:
@@ -270,15 +291,26 @@ class Controller:
             attempt.started = attempt.started or seen.started_ms or 1
             if (seen.state == "absent" or seen.cause in INFRASTRUCTURE) and not seen.fenced:
                 self._watch[attempt.token] = attempt
-        for pool, tokens in ended.items():
-            for token in tokens:
-                del self.open[token]
-                self._told.pop(token, None)
-            gone = [token for token in tokens if token not in self._watch]
-            self._ask(pool, "forget", gone)
+            if seen.state in ("ended", "absent"):
+                self._close(attempt)
         for attempt, _ in after:
             self._watch.pop(attempt.token, None)
-        points.reached("forget.after")
+        del self._answers[: len(answers)]
+
+    def _close(self, attempt: Open) -> None:
+        """Its end is on record: it does not live any more, and its engine may forget it."""
+        self.open.pop(attempt.token, None)
+        self._told.pop(attempt.token, None)
+        if attempt.token not in self._watch:
+            self._gone.setdefault(attempt.pool, []).append(attempt.token)
+
+    def _forget(self, least: int) -> None:
+        """Let engines forget what is on record, once there are `least` of them."""
+        for pool, tokens in self._gone.items():
+            if len(tokens) >= least and self._quiet_until.get(pool, 0.0) <= time.monotonic():
+                if self._ask(pool, "forget", list(tokens))[0]:
+                    tokens.clear()
+                points.reached("forget.after")
 
     def _stop(self) -> bool:
         """Tell engines to stop what a person asked to stop, again every few seconds until it has ended."""
@@ -382,35 +414,21 @@ class Controller:
             points.reached("launch.after")
             if reached:
                 answers += [(known[reply.token], reply) for reply in replies if reply.token in known]
-        if not answers:
-            return False
-        self._record_launches(answers)
-        return True
+        for attempt, _ in answers:
+            attempt.launched = True
+        refused = [(attempt, _refused(reply)) for attempt, reply in answers if reply.refused]
+        # What was launched goes on record with what is seen next: one commit less, and a token finds it after a crash.
+        self._answers += [(attempt, reply) for attempt, reply in answers if not reply.refused]
+        if refused:
+            self._settle(refused, [], [])
+        return bool(answers)
 
-    def _record_launches(self, answers: list[tuple[Open, Launched]]) -> None:
-        points.reached("launched.before")
-        started: dict[int, list[list[str]]] = {}
-        with self._acting() as writer:
-            for attempt, reply in answers:
-                if reply.refused:
-                    cause = "launch" if reply.user_fault else "node"
-                    end(
-                        writer,
-                        attempt,
-                        Seen(reply.token, "ended", ended_ms=writer.now, cause=cause, words=reply.refused, fenced=True),
-                    )
-                else:
-                    started.setdefault(attempt.workload, []).append(
-                        [reply.token, reply.handle, ",".join(reply.isolation)]
-                    )
-            for id_, lines in started.items():
-                writer.append("attempt.launched", id_, {"attempts": lines})
-        points.reached("launched.after")
+    def _record_launches(self, writer: Writer, answers: Sequence[tuple[Open, Launched]]) -> None:
+        launched: dict[int, list[list[str]]] = {}
         for attempt, reply in answers:
-            if reply.refused:
-                self.open.pop(attempt.token, None)
-            else:
-                attempt.launched = True
+            launched.setdefault(attempt.workload, []).append([reply.token, reply.handle, ",".join(reply.isolation)])
+        for id_, lines in launched.items():
+            writer.append("attempt.launched", id_, {"attempts": lines})
 
     def _wait(self) -> None:
         """Until something may have changed, at most a tenth of a second."""
@@ -423,6 +441,12 @@ class Controller:
             except Exception as error:
                 log.warning("engine: wait() raised %r", error)
         time.sleep(ROUND_S / 2)
+
+
+def _refused(reply: Launched) -> Seen:
+    """A refused launch as the end of its attempt; trouble of the engine's own costs the work no try."""
+    cause = "launch" if reply.user_fault else "refused"
+    return Seen(reply.token, "ended", cause=cause, words=reply.refused, fenced=True)
 
 
 def _open(row: Row) -> Open:

@@ -56,7 +56,7 @@ def end(writer: Writer, attempt: Open, seen: Seen) -> str:
     )
     assert row is not None
     units, walltime, tries, kind, unfenced = row
-    fate = judge(seen, attempt, tries, walltime, bool(unfenced), writer.now)
+    fate = judge(seen, attempt, _tried(writer, attempt), tries, walltime, bool(unfenced), writer.now)
     unit, charged = f"{kind}-second", -(-units * max(0, seen.ran_ms) // 1000)
     charges, releases = _split(writer, attempt, unit, charged)
     writer.append(
@@ -130,12 +130,25 @@ def late(writer: Writer, token: str, seen: Seen) -> None:
         )
 
 
-def judge(seen: Seen, attempt: Open, tries: int, walltime: int, unfenced: bool, now: int) -> Fate:
+def _tried(writer: Writer, attempt: Open) -> int:
+    """Tries of the task that the infrastructure has used up, this one included; refused launches are not among them."""
+    before = writer.rows.one(
+        "SELECT COUNT(*) FROM attempt WHERE workload = ? AND task = ? AND open = 0 AND cause != 'refused'",
+        (attempt.workload, attempt.task),
+    )
+    return 1 + (int(before[0]) if before else 0)
+
+
+def judge(seen: Seen, attempt: Open, tried: int, tries: int, walltime: int, unfenced: bool, now: int) -> Fate:
     """What an end means: the user's failures are final, the infrastructure's are tried again.
 
     What ended first wins over a stop; a lost attempt is tried again only when no process of it can be left, or when
     the spec says `retry.unfenced`.
     """
+    if seen.cause == "refused":
+        if attempt.stop:
+            return Fate("stopped", reasons.STOPPED, "stopped before it was launched")
+        return Fate("again", "refused", f"its engine did not take it: {seen.words}", now + _backoff(attempt.number))
     if seen.state == "ended" and seen.cause not in reasons.INFRASTRUCTURE:
         return _ended(seen, attempt, walltime)
     words = seen.words or ("its node failed" if seen.cause == "node" else "the engine knows nothing of it any more")
@@ -143,10 +156,13 @@ def judge(seen: Seen, attempt: Open, tries: int, walltime: int, unfenced: bool, 
         return Fate("stopped", reasons.STOPPED, f"stopped; {words}")
     if not (seen.fenced or unfenced):
         return Fate("lost", reasons.UNFENCED, f"{words}, and nobody can say that it is dead, so it is not run again")
-    if attempt.number >= tries:
+    if tried >= tries:
         return Fate("failed", reasons.TRIES, f"{words}; all {tries} tries are used up")
-    backoff = now + BACKOFF_MS[min(attempt.number, len(BACKOFF_MS)) - 1]
-    return Fate("again", "retry", f"{words}; try {attempt.number + 1} of {tries} follows", backoff)
+    return Fate("again", "retry", f"{words}; try {tried + 1} of {tries} follows", now + _backoff(tried))
+
+
+def _backoff(number: int) -> int:
+    return BACKOFF_MS[min(number, len(BACKOFF_MS)) - 1]
 
 
 def _ended(seen: Seen, attempt: Open, walltime: int) -> Fate:

@@ -20,8 +20,6 @@ POINTS = (
     "intent.before",
     "intent.after",
     "launch.after",
-    "launched.before",
-    "launched.after",
     "stopped.before",
     "stopped.after",
     "settle.before",
