@@ -42,18 +42,28 @@ def _parse_duration(text: str) -> int:
     if len(text) > 40:
         raise ValueError("too long for a duration")
     if re.fullmatch(r"\d+(\.\d{1,3})?", text):
-        return round(float(text) * 1000)
-    days, _, clock = text.rpartition("-")
-    if ":" in clock and re.fullmatch(r"\d+(:\d{1,2}){1,2}", clock) and re.fullmatch(r"\d*", days):
+        return _exact_ms(text)
+    days, dash, clock = text.rpartition("-")
+    if re.fullmatch(r"\d+(:\d{1,2}){1,2}", clock) and re.fullmatch(r"\d+" if dash else "", days):
         seconds = 0
         for part in clock.split(":"):
             seconds = seconds * 60 + int(part)
         return (int(days or 0) * 86400 + seconds) * 1000
     found = _DURATION.fullmatch(text)
     if text and found:
-        d, h, m, s = (float(part or 0) for part in found.groups())
-        return round((d * 86400 + h * 3600 + m * 60 + s) * 1000)
+        d, h, m = (int(part or 0) for part in found.groups()[:3])
+        return (d * 86400 + h * 3600 + m * 60) * 1000 + _exact_ms(found[4] or "0")
     raise ValueError("a duration is a number of seconds or text such as 90s, 10m, 1h30m, 7d or 1:30:00")
+
+
+def _exact_ms(seconds: str) -> int:
+    whole, _, part = seconds.partition(".")
+    return int(whole) * 1000 + int(part.ljust(3, "0"))
+
+
+def duration_text(ms: int) -> str:
+    """`ms` as `duration_ms` reads it again: `90s`, `0.250s`."""
+    return f"{ms // 1000}s" if ms % 1000 == 0 else f"{ms // 1000}.{ms % 1000:03d}s"
 
 
 def duration_words(ms: int) -> str:

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, field_validator
 
 from shanyrak.errors import UsageProblem
 from shanyrak.model.arrays import SINGLE, Array, parse_array
-from shanyrak.model.quantities import duration_ms, memory_bytes
+from shanyrak.model.quantities import duration_ms, duration_text, memory_bytes
 
 M = TypeVar("M", bound=BaseModel)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -29,7 +29,8 @@ def _text(value: str) -> str:
 Text = Annotated[str, Field(max_length=4096), BeforeValidator(lambda v: _text(v) if isinstance(v, str) else v)]
 LongText = Annotated[str, Field(max_length=131_072), BeforeValidator(lambda v: _text(v) if isinstance(v, str) else v)]
 Count = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
-Duration = Annotated[int, BeforeValidator(duration_ms)]
+Duration = Annotated[int, BeforeValidator(duration_ms), PlainSerializer(duration_text, when_used="json")]
+"""Milliseconds; in JSON the text that reads as the same again."""
 Memory = Annotated[int, BeforeValidator(memory_bytes)]
 
 
