@@ -189,7 +189,9 @@ def _opened(rows: Rows, at: At, data: Data) -> None:
 def _returned(rows: Rows, at: At, data: Data) -> None:
     """A grant expired, or (part of) it was pulled back. `state` is what the grant is after it."""
     rows.run("UPDATE credit SET state = ? WHERE id = ?", (data["state"], data["id"]))
-    post(rows, at.seq, [Move(LEFT, POOL, data["id"], data["unit"], data["amount"])])
+    found = rows.one("SELECT unit FROM credit WHERE id = ?", (data["id"],))
+    assert found is not None
+    post(rows, at.seq, [Move(LEFT, POOL, data["id"], found[0], data["amount"])])
 
 
 # ---- workloads ------------------------------------------------------------------------------------------------
