@@ -14,7 +14,7 @@ import click
 from shanyrak import __version__
 from shanyrak.cli.frame import Frame
 from shanyrak.cli.lazy import LazyGroup
-from shanyrak.cli.mishaps import BROKEN_PIPE, INTERRUPTED, debugging, explained, hush, say
+from shanyrak.cli.mishaps import BROKEN_PIPE, INTERRUPTED, debugging, drain, explained, hush, say
 
 NAME = "shanyrak"
 
@@ -62,6 +62,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             raise
         line, code = told
         say(line)
+        drain()
         return code
 
 

@@ -69,6 +69,14 @@ def say(line: str) -> None:
         pass
 
 
+def drain() -> None:
+    """Before the end: what stdout cannot take now, the interpreter's own last flush shall not try again."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        hush()
+
+
 def hush() -> None:
     """After a broken pipe: let the interpreter's own last flush go nowhere."""
     try:
