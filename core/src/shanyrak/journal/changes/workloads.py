@@ -1,0 +1,106 @@
+"""What events of workloads change."""
+
+from __future__ import annotations
+
+from shanyrak.journal.changes.registry import At, Data, change
+from shanyrak.journal.changes.row import load, move, save
+from shanyrak.journal.store import Rows
+from shanyrak.model import reasons, states
+
+_WORKLOAD = f"INSERT INTO workload VALUES ({', '.join('?' * 37)})"
+
+
+@change("workload.submitted")
+def _submitted(rows: Rows, at: At, data: Data) -> None:
+    state, after = data["state"], data["after"]
+    ended = at.time if state == states.REFUSED else 0
+    rows.run(
+        _WORKLOAD,
+        (
+            data["id"],
+            data["project"],
+            data["account"],
+            data.get("key"),
+            at.actor,
+            at.seq,
+            data["title"],
+            data["pool"],
+            data["width"],
+            data["units"],
+            data["tasks"],
+            data["at_once"],
+            data["walltime"],
+            data["term"],
+            data["tries"],
+            data["unfenced"],
+            state,
+            data["reason"],
+            data["words"],
+            0,
+            len(after),
+            0,
+            0,
+            "[]",
+            0,
+            0,
+            0,
+            0,
+            0,
+            "",
+            at.time,
+            at.time,
+            0,
+            ended,
+            None,
+            1,
+            0,
+        ),
+    )
+    if after:
+        rows.many("INSERT INTO dependency VALUES (?, ?)", [(one, data["id"]) for one in after])
+
+
+@change("workload.held")
+def _held(rows: Rows, at: At, data: Data) -> None:
+    rows.run("UPDATE workload SET held = ? WHERE id = ?", (data["held"], data["id"]))
+
+
+@change("workload.freed")
+def _freed(rows: Rows, at: At, data: Data) -> None:
+    """One of those it came after is done; `waits` is how many are left."""
+    if data["waits"]:
+        rows.run("UPDATE workload SET waits = ? WHERE id = ?", (data["waits"], data["id"]))
+    else:
+        rows.run(
+            "UPDATE workload SET waits = 0, reason = ?, words = ? WHERE id = ?",
+            (reasons.WAITING, "what it came after is done", data["id"]),
+        )
+
+
+@change("workload.ready")
+def _ready(rows: Rows, at: At, data: Data) -> None:
+    """Its pause after a refused launch is over."""
+    rows.run(
+        "UPDATE workload SET backoff = 0, reason = 'waiting', words = 'to be tried again' WHERE id = ?", (data["id"],)
+    )
+
+
+@change("workload.stopped")
+def _stop(rows: Rows, at: At, data: Data) -> None:
+    """A person asks for its end: what waits is dropped now, what lives is told to stop."""
+    row = load(rows, data["id"])
+    row.dropped += row.tasks - row.next + len(row.again)
+    row.next, row.again = row.tasks, []
+    row.stopping = data["reason"]
+    rows.run("UPDATE attempt SET stop = ? WHERE workload = ? AND open = 1 AND stop = ''", (data["reason"], row.id))
+    move(rows, at, row, data["reason"], data["words"])
+
+
+@change("workload.ended")
+def _ended(rows: Rows, at: At, data: Data) -> None:
+    """Work that waits ends without having run: cancelled because of what it came after, or expired."""
+    row = load(rows, data["id"])
+    states.check_move(row.state, data["state"])
+    row.dropped += row.tasks - row.next + len(row.again)
+    row.next, row.again, row.state = row.tasks, [], data["state"]
+    save(rows, at, row, data["reason"], data["words"])
