@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from shanyrak.control import facility, intents, launches, timers
 from shanyrak.control.decider import Decider, Outcome
+from shanyrak.control.engines import Engines
 from shanyrak.control.feed import Feed
 from shanyrak.control.lease import Lease, LeaseLost
 from shanyrak.control.observers import Observers
 from shanyrak.control.promises import give, keep
 from shanyrak.control.settle import Open, end, late
-from shanyrak.errors import EngineProblem, Problem, UnfitProblem
+from shanyrak.errors import Problem, UnfitProblem
 from shanyrak.journal import points
 from shanyrak.journal.journal import Writer
 from shanyrak.journal.store import Row, Rows
@@ -61,16 +62,14 @@ class Controller:
     """One controller over a site. `step` is one round; `run` goes on until it is told to stop."""
 
     def __init__(self, site: Site, lease: Lease, engines: dict[int, Engine], decider: Decider) -> None:
-        self.site, self.lease, self.engines, self.decider = site, lease, engines, decider
+        self.site, self.lease, self.decider = site, lease, decider
+        self.engines = Engines(engines)
         self.journal, self.actor, self._token = site.journal, "controller", site.token
         self.open: dict[str, Open] = {}
         self._told: dict[str, float] = {}
         self._watch: dict[str, Open] = {}
         self._answers: list[tuple[Open, Launched]] = []
-        self._gone: dict[int, list[str]] = {}
-        self._quiet_until: dict[int, float] = {}
         self._asked_nodes = -NODES_S
-        self._down: dict[int, str] = {}
         self._decided = -1
         self._wake = 0
         self._timer = 0
@@ -100,7 +99,7 @@ class Controller:
             if not busy:
                 if until_idle and self.idle():
                     return
-                self._wait()
+                self.engines.wait({a.pool for a in self.open.values()}, ROUND_S)
 
     def idle(self) -> bool:
         """Nothing lives and nothing that waits could start by time alone."""
@@ -118,7 +117,7 @@ class Controller:
         if self._decided != self.feed.seq or (self._wake and self._now() >= self._wake):
             busy |= self._decide()
         self._observers.show()
-        self._forget(FORGET if busy else 1)
+        self.engines.forget(FORGET if busy else 1)
         return busy
 
     def close(self) -> None:
@@ -127,11 +126,10 @@ class Controller:
         try:
             if self._answers:
                 self._settle([], [], [])
-            self._forget(1)
+            self.engines.forget(1)
         except Problem as problem:  # the next controller finds it all by its tokens
             log.info("%s", problem)
-        for engine in self.engines.values():
-            engine.close()
+        self.engines.close()
         try:
             self.lease.leave(self.actor)
         except Problem as problem:
@@ -150,14 +148,13 @@ class Controller:
         attempts = [(_open(row), row[10]) for row in found]
         self.open = {attempt.token: attempt for attempt, lives in attempts if lives}
         self._watch = {attempt.token: attempt for attempt, lives in attempts if not lives}
-        self._gone = {}
         for token, pool in rows.all(
             "SELECT a.token, w.pool FROM attempt a JOIN workload w ON w.id = a.workload WHERE a.open = 0"
             " AND a.id > (SELECT COALESCE(MAX(id), 0) FROM attempt) - ?",
             (5 * FORGET,),
         ):
-            if token not in self._watch and pool in self.engines:
-                self._gone.setdefault(pool, []).append(token)
+            if token not in self._watch:
+                self.engines.gone(pool, token)
 
     def _recover(self) -> None:
         """After a failed transaction: forget what was only in memory and read it again."""
@@ -202,50 +199,22 @@ class Controller:
         if time.monotonic() - self._asked_nodes < NODES_S:
             return False
         self._asked_nodes = time.monotonic()
+        nodes = self.engines.nodes()
         with self.journal.read() as rows:
-            pools: dict[int, str] = dict(rows.all("SELECT id, name FROM pool WHERE present = 1"))
-            changed = []
-            for id_, engine in self.engines.items():
-                try:
-                    changed += facility.reported(rows, pools[id_], engine.nodes())
-                except EngineProblem as problem:
-                    log.warning("%s", problem)
-                except Exception as error:
-                    log.warning("engine of pool %s: nodes() raised %r", pools[id_], error)
+            changed = [line for pool, seen in nodes.items() for line in facility.reported(rows, pool, seen)]
         if changed:
             with self._acting() as writer:
                 writer.append("node.reported", "facility", {"nodes": changed})
             points.reached("nodes.after")
         return bool(changed)
 
-    def _ask(self, id_: int, verb: str, argument: Sequence[Any]) -> tuple[bool, Any]:
-        """Call an engine: (it answered, its answer). From an engine that does not answer nothing is concluded."""
-        try:
-            answer = getattr(self.engines[id_], verb)(argument)
-            self._down.pop(id_, None)
-            return True, answer
-        except Exception as error:  # an engine is a plugin: whatever it raises, the ring goes on
-            words = str(error) if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
-            if self._down.get(id_) != words:
-                log.warning("engine of pool %s, %s: %s", id_, verb, words)
-            self._down[id_] = words
-            self._quiet_until[id_] = time.monotonic() + TROUBLE_S
-            return False, ()
-
-    def _by_pool(self, attempts: Sequence[Open]) -> dict[int, list[Open]]:
-        grouped: dict[int, list[Open]] = {}
-        for attempt in attempts:
-            if attempt.pool in self.engines and self._quiet_until.get(attempt.pool, 0.0) <= time.monotonic():
-                grouped.setdefault(attempt.pool, []).append(attempt)
-        return grouped
-
     def _observe(self) -> bool:
         changes: list[tuple[Open, Seen]] = []
         after: list[tuple[Open, Seen]] = []
         unknown: list[Open] = []
         watched = [a for a in self.open.values() if a.launched or a.token in self._told]
-        for pool, attempts in self._by_pool([*watched, *self._watch.values()]).items():
-            reached, seen = self._ask(pool, "observe", [a.token for a in attempts])
+        for pool, attempts in self.engines.by_pool([*watched, *self._watch.values()]).items():
+            reached, seen = self.engines.ask(pool, "observe", [a.token for a in attempts])
             if not reached or len(seen) != len(attempts):
                 unknown += [a for a in attempts if a.token in self.open and not a.unknown]
                 continue
@@ -302,15 +271,7 @@ class Controller:
         self.open.pop(attempt.token, None)
         self._told.pop(attempt.token, None)
         if attempt.token not in self._watch:
-            self._gone.setdefault(attempt.pool, []).append(attempt.token)
-
-    def _forget(self, least: int) -> None:
-        """Let engines forget what is on record, once there are `least` of them."""
-        for pool, tokens in self._gone.items():
-            if len(tokens) >= least and self._quiet_until.get(pool, 0.0) <= time.monotonic():
-                if self._ask(pool, "forget", list(tokens))[0]:
-                    tokens.clear()
-                points.reached("forget.after")
+            self.engines.gone(attempt.pool, attempt.token)
 
     def _stop(self) -> bool:
         """Tell engines to stop what a person asked to stop, again every few seconds until it has ended."""
@@ -319,9 +280,9 @@ class Controller:
         if due:
             points.reached("stopped.before")
         told = False
-        for pool, attempts in self._by_pool(due).items():
+        for pool, attempts in self.engines.by_pool(due).items():
             tokens = [a.token for a in attempts]
-            if self._ask(pool, "stop", tokens)[0]:
+            if self.engines.ask(pool, "stop", tokens)[0]:
                 points.reached("stopped.after")
                 self._told.update(dict.fromkeys(tokens, now))
                 told = True
@@ -395,13 +356,11 @@ class Controller:
     def _launch_pending(self) -> bool:
         """Attempts whose launch is not on record: after a restart, or when an engine did not answer."""
         pending = [a for a in self.open.values() if not a.launched and not a.stop]
-        if not pending or all(self._quiet_until.get(a.pool, 0.0) > time.monotonic() for a in pending):
-            return False
-        return self._launch(pending)
+        return bool(pending) and self._launch(pending)
 
     def _launch(self, attempts: list[Open]) -> bool:
         answers: list[tuple[Open, Launched]] = []
-        for pool, group in self._by_pool(attempts).items():
+        for pool, group in self.engines.by_pool(attempts).items():
             with self.journal.read() as rows:
                 ready, impossible = launches.launches(rows, [a.token for a in group], self.site.secrets)
             known = {a.token: a for a in group}
@@ -410,7 +369,7 @@ class Controller:
             ]
             with self.journal.read() as rows:
                 self.lease.check(rows)
-            reached, replies = self._ask(pool, "launch", ready) if ready else (True, ())
+            reached, replies = self.engines.ask(pool, "launch", ready) if ready else (True, ())
             points.reached("launch.after")
             if reached:
                 answers += [(known[reply.token], reply) for reply in replies if reply.token in known]
@@ -429,18 +388,6 @@ class Controller:
             launched.setdefault(attempt.workload, []).append([reply.token, reply.handle, ",".join(reply.isolation)])
         for id_, lines in launched.items():
             writer.append("attempt.launched", id_, {"attempts": lines})
-
-    def _wait(self) -> None:
-        """Until something may have changed, at most a tenth of a second."""
-        live = {a.pool for a in self.open.values()}
-        engines = [self.engines[pool] for pool in live if pool in self.engines]
-        if len(engines) == 1:
-            try:
-                engines[0].wait(ROUND_S)
-                return
-            except Exception as error:
-                log.warning("engine: wait() raised %r", error)
-        time.sleep(ROUND_S / 2)
 
 
 def _refused(reply: Launched) -> Seen:

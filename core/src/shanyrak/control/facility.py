@@ -101,13 +101,13 @@ class _Numbers:
         return int(known.setdefault(name, max(known.values(), default=-1) + 1))
 
 
-def reported(rows: Rows, pool: str, nodes: Sequence[Node]) -> list[list[Any]]:
+def reported(rows: Rows, pool: int, nodes: Sequence[Node]) -> list[list[Any]]:
     """What an engine reports of its pool's nodes where that differs from the journal: [node, units, up, reason]."""
     now = {node.name: node for node in nodes}
     changed = []
     for number, name, units, old_units, up, drained, reason in rows.all(
-        "SELECT n.id, n.name, n.units, n.reported, n.up, n.drained, n.reason FROM node n JOIN pool p ON p.id = n.pool"
-        " WHERE p.name = ? AND n.present = 1 ORDER BY n.id",
+        "SELECT n.id, n.name, n.units, n.reported, n.up, n.drained, n.reason FROM node n"
+        " WHERE n.pool = ? AND n.present = 1 ORDER BY n.id",
         (pool,),
     ):
         node = now.get(name, Node(name, 0, 0, 0, up=False, reason="its engine does not know it"))

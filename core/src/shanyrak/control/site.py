@@ -63,7 +63,9 @@ class Site:
     # ---- open and make --------------------------------------------------------------------------------------
 
     @classmethod
-    def open(cls, folder: Path, manager: PluginManager | None = None, *, wait_s: float = 20.0) -> Site:
+    def open(
+        cls, folder: Path, manager: PluginManager | None = None, *, wait_s: float = 20.0, clock: Clock | None = None
+    ) -> Site:
         """Open an existing workspace. Raises UnfitProblem or UsageProblem that says what is wrong with it."""
         from shanyrak.config.commons import load_commons
 
@@ -71,12 +73,14 @@ class Site:
         commons = load_commons(folder)
         store = open_store(folder, commons.accounts.store, manager, wait_s=wait_s)
         migrate(store)
-        site = cls(folder, commons, manager, store)
+        site = cls(folder, commons, manager, store, clock)
         facility.declare(site.journal, site.actor, commons)
         return site
 
     @classmethod
-    def create(cls, folder: Path, commons: Commons, manager: PluginManager | None = None) -> Site:
+    def create(
+        cls, folder: Path, commons: Commons, manager: PluginManager | None = None, clock: Clock | None = None
+    ) -> Site:
         """Make a workspace in `folder`: commons.toml, the journal, the folder for secrets."""
         from shanyrak.config.write import write_new
 
@@ -87,7 +91,7 @@ class Site:
         manager = manager or default_manager(folder)
         store = open_store(folder, commons.accounts.store, manager, create=True)
         migrate(store)
-        site = cls(folder, commons, manager, store)
+        site = cls(folder, commons, manager, store, clock)
         with site.journal.write(site.actor) as writer:
             writer.append("site.created", "site", {"name": commons.site.name, "token": f"s{os.urandom(4).hex()}"})
         facility.declare(site.journal, site.actor, commons)
