@@ -1,0 +1,60 @@
+"""Fault tests: real processes, real `kill -9`. `--full` runs them at the length at which the claims are made."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from faultlab.house import House, template
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="fault tests at full length (tens of minutes)")
+    parser.addoption("--repeats", type=int, default=0, help="kills at each commit point")
+    parser.addoption("--seed", type=int, default=20260101, help="what the fault tests draw from")
+
+
+class Scale:
+    """How long the tests are: each number for every day and in full."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.full = bool(config.getoption("--full", default=False))
+        self.seed = int(config.getoption("--seed", default=20260101))
+        self.repeats = int(config.getoption("--repeats", default=0)) or self.pick(2, 50)
+
+    def pick(self, everyday: int, full: int) -> int:
+        return full if self.full else everyday
+
+
+@pytest.fixture(scope="session")
+def scale(request: pytest.FixtureRequest) -> Scale:
+    return Scale(request.config)
+
+
+@pytest.fixture(scope="session")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return template(tmp_path_factory.mktemp("origin") / "site")
+
+
+@pytest.fixture
+def build(tmp_path: Path, origin: Path) -> Iterator[Callable[[], House]]:
+    """Makes houses, each demolished at the end of the test."""
+    houses: list[House] = []
+
+    def make() -> House:
+        houses.append(House(tmp_path / f"house-{len(houses)}", origin))
+        return houses[-1]
+
+    yield make
+    for house in houses:
+        house.demolish()
+
+
+@pytest.fixture
+def house(build: Callable[[], House]) -> House:
+    return build()

@@ -1,0 +1,73 @@
+"""What holds after every fault, whatever it was."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from shanyrak.control.proofs import verify_store
+from shanyrak.control.site import Site
+from shanyrak.model import states
+from shanyrak.model.workload import Spec
+
+from faultlab.house import House, read
+from faultlab.processes import command_line, with_argument
+
+QUIET = ("lease.taken", "lease.left")
+"""What a recovery that changes nothing may write."""
+
+
+def sound(house: House, site: Site) -> None:
+    """At any moment: nothing acknowledged is lost, one live attempt a task, every proof and every reason is there."""
+    for proof in verify_store(site.journal.store):
+        assert proof["holds"], proof
+    known = {row["id"]: row for row in site.ps(everything=True, reasons=False)}
+    for id_, key in house.told():
+        assert id_ in known, f"workload {id_} was acknowledged and is gone"
+        assert not key or known[id_].get("key") == key
+    for row in site.ps(everything=True):
+        assert row["state"] in states.MOVES
+        assert row["reason"], f"no reason: {row}"
+        assert row["words"], f"no words: {row}"
+    twice = read(site, "SELECT workload, task FROM attempt WHERE open = 1 GROUP BY 1, 2 HAVING COUNT(*) > 1")
+    assert not twice, f"two live attempts of {twice}"
+    jobs = Counter(tuple(line[:4]) for line in map(command_line, with_argument(house.mark)) if line[:1] == ["/bin/sh"])
+    live = read(site, "SELECT COUNT(*) FROM attempt WHERE open = 1")[0][0]
+    assert sum(jobs.values()) <= live, f"{jobs} run, the journal knows of {live}"
+    _no_run_twice(house, site)
+
+
+def _no_run_twice(house: House, site: Site) -> None:
+    """No command ran more often than it has tries."""
+    tries = {(w, t): n for w, t, n in read(site, "SELECT workload, task, MAX(try) FROM attempt GROUP BY 1, 2")}
+    place: dict[int, Spec] = {}
+    for (job, index), runs in Counter(house.runs()).items():
+        if job not in place:
+            place[job] = Spec.model_validate(site.workload(job)["spec"])
+        task = next(n for n in range(len(place[job].tasks)) if place[job].tasks.index(n) == index)
+        assert runs <= tries.get((job, task), 0), f"workload {job} task {index} ran {runs} times: {tries}"
+
+
+def at_rest(house: House) -> None:
+    """After everything was drained: all has ended as it should, nothing runs, and another recovery changes nothing."""
+    site = house.open()
+    try:
+        sound(house, site)
+        assert not read(site, "SELECT id FROM attempt WHERE open = 1")
+        assert not [row for row in site.ps() if row["state"] in states.LIVE]
+        assert not with_argument(house.mark), "a process outlived its attempt"
+        assert all(unit["held"] == 0 for unit in site.account()["units"].values())
+        runs = Counter(job for job, _ in house.runs())
+        for row in site.ps(everything=True):
+            if row["state"] == states.DONE:
+                assert runs[row["id"]] >= row.get("tasks", {"total": 1})["total"], f"done, but it did not run: {row}"
+        before = [event.seq for event in site.events() if event.type not in QUIET]
+    finally:
+        site.close()
+    house.settle()
+    site = house.open()
+    try:
+        after = [event.type for event in site.events() if event.type not in QUIET]
+        assert len(after) == len(before), f"a second recovery wrote {after[len(before) :]}"
+        sound(house, site)
+    finally:
+        site.close()
