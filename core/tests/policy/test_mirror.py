@@ -18,6 +18,11 @@ def picture(mirror: Mirror) -> dict:
     for name in view.__slots__:
         value = getattr(view, name)
         out[name] = np.asarray(value)[live].tolist() if name.startswith("job_") else np.asarray(value).tolist()
+    # Shapes are numbered as they come: what counts is what each row's shape says.
+    parts = [out.pop(f"shape_{name}") for name in ("account", "pool", "width", "units")]
+    out["job_shape"] = [tuple(part[shape] for part in parts) for shape in out["job_shape"]]
+    asked = zip(*(out[f"job_{name}"] for name in ("account", "pool", "width", "units")), strict=True)
+    assert out["job_shape"] == list(asked)
     return out
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from shanyrak.policy.arrays import Ints
+from shanyrak.policy.ground import holds_of
 from shanyrak.policy.kernel import earliest, reserve, start
-from shanyrak.policy.pack import set_up
+from shanyrak.policy.round import set_up
 from shanyrak.policy.stages import Stages
 from shanyrak.policy.view import View
 
@@ -28,8 +29,9 @@ def forecast(view: View, starts: list[tuple[int, list[int]]]) -> dict[int, int]:
     for row, nodes in starts:
         start(g, q, d, row, np.array(nodes, np.int64))
     chosen, out = np.empty(g.nodes, np.int64), {}
-    for row in promised_rows(view).tolist():
-        if q.tasks[row] <= d.started[row] or g.left[q.account[row], g.pool_unit[q.pool[row]]] < q.hold[row]:
+    rows = promised_rows(view)
+    for row, hold in zip(rows.tolist(), holds_of(q, rows).tolist(), strict=True):
+        if q.tasks[row] <= d.started[row] or g.left[q.account[row], g.pool_unit[q.pool[row]]] < hold:
             continue
         at = int(earliest(g, q, row, True, chosen))
         if at >= 0:

@@ -47,7 +47,7 @@ class Ground(NamedTuple):
 
 
 class Queue(NamedTuple):
-    """The pending rows as the kernel reads them; `hold`: unit-seconds of a task, `size`: a class of units."""
+    """The pending rows as the kernel reads them; `size` is the class of units of a *shape*."""
 
     account: Ints
     pool: Ints
@@ -56,27 +56,27 @@ class Queue(NamedTuple):
     limit: Ints
     tasks: Ints
     room: Ints
-    hold: Ints
+    shape: Ints
     size: Ints
 
 
 def queue(view: View) -> tuple[Queue, Ints]:
     """The rows, and the sizes (units on a node) that `Queue.size` indexes, ascending."""
-    units = view.job_units
-    largest = int(units.max()) if len(units) else 0
+    largest = int(view.shape_units.max(initial=0))
     if largest <= 64:
-        sizes, size = np.arange(largest + 1), units
-    elif largest <= 4096:
-        seen = np.bincount(units) > 0
-        sizes, size = np.flatnonzero(seen), np.cumsum(seen)[units] - 1
+        sizes, size = np.arange(largest + 1), view.shape_units
     else:
-        sizes, size = np.unique(units, return_inverse=True)
-    hold = view.job_width * units * ((view.job_limit + 999) // 1000)
+        sizes, size = np.unique(view.shape_units, return_inverse=True)
     made = Queue(
-        view.job_account, view.job_pool, view.job_width, units, view.job_limit, view.job_tasks, view.job_room,
-        hold, size,
+        view.job_account, view.job_pool, view.job_width, view.job_units, view.job_limit, view.job_tasks,
+        view.job_room, view.job_shape, size,
     )  # fmt: skip
     return made, sizes
+
+
+def holds_of(q: Queue, rows: Ints) -> Ints:
+    """The unit-seconds that one task of each row takes from its grants."""
+    return q.width[rows] * q.units[rows] * ((q.limit[rows] + 999) // 1000)
 
 
 def caps_of(view: View, cap: Ints | None) -> Ints:
@@ -85,14 +85,22 @@ def caps_of(view: View, cap: Ints | None) -> Ints:
     return caps if cap is None else np.minimum(caps, np.where(cap < 0, MANY, cap))
 
 
-def ground(view: View, caps: Ints, spare_entries: int, spare_instants: int) -> Ground:
+def chain_of(view: View) -> Ints:
+    """[levels x accounts]: each account, the one above it, and so on; a root stands for what is above it."""
+    chain = [np.arange(len(view.acc_parent))]
+    while ((above := view.acc_parent[chain[-1]]) >= 0).any():
+        chain.append(np.where(above < 0, chain[-1], above))
+    return np.array(chain)
+
+
+def ground(view: View, chain: Ints, caps: Ints, spare_entries: int, spare_instants: int) -> Ground:
     """The ground before this round's starts and reservations, with space for more entries and instants."""
     now, nodes, accounts = view.now, len(view.node_pool), len(view.acc_cap)
     room = np.empty(nodes + accounts, np.int64)
     room[:nodes] = np.where(view.node_open != 0, view.node_free, -MANY)
     room[nodes:] = caps - view.acc_use
 
-    parts = [_releases(view, caps < MANY)]
+    parts = [_releases(view, chain, caps < MANY)]
     starts: set[int] = set()
     for i in range(len(view.win_from)):
         from_, until = int(view.win_from[i]), int(view.win_until[i])
@@ -126,21 +134,22 @@ def ground(view: View, caps: Ints, spare_entries: int, spare_instants: int) -> G
     )  # fmt: skip
 
 
-def _releases(view: View, capped: npt.NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
-    """What running work gives back at its limit: units to its nodes, headroom to its accounts."""
+def _releases(view: View, chain: Ints, capped: npt.NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
+    """What running work gives back at its limit: units to its nodes, headroom to its accounts that have a cap."""
     widths = np.diff(view.run_ptr)
     ends = np.maximum(view.run_end, view.now + 1)
-    at, col = [np.repeat(ends, widths)], [view.run_nodes]
-    by = [np.repeat(view.run_units, widths)]
-    account, total = view.run_account, view.run_units * widths
-    while capped.any() and (account >= 0).any():
-        here = account >= 0
-        here[here] = capped[account[here]]
-        at.append(ends[here])
-        col.append(account[here] + len(view.node_pool))
-        by.append(total[here])
-        account = np.where(account >= 0, view.acc_parent[account], -1)
-    return np.concatenate(at), np.concatenate(col), np.concatenate(by)
+    at, col, by = np.repeat(ends, widths), view.run_nodes, np.repeat(view.run_units, widths)
+    if not capped.any():
+        return at, col, by
+    above = chain[:, view.run_account]
+    gains = capped[above]
+    gains[1:] &= above[1:] != above[:-1]
+    level, run = np.nonzero(gains)
+    return (
+        np.concatenate([at, ends[run]]),
+        np.concatenate([col, above[level, run] + len(view.node_pool)]),
+        np.concatenate([by, (view.run_units * widths)[run]]),
+    )
 
 
 def _grown(values: Ints, spare: int) -> Ints:

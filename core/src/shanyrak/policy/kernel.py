@@ -61,6 +61,12 @@ def _entry(g: Ground, at: int, col: int, by: int) -> None:
 
 
 @jit
+def _hold(q: Queue, row: int) -> int:
+    """Unit-seconds of one task."""
+    return q.width[row] * q.units[row] * ((q.limit[row] + 999) // 1000)  # type: ignore[no-any-return]
+
+
+@jit
 def _occupy(g: Ground, q: Queue, row: int, at: int, nodes: Ints, off: int, sign: int) -> None:
     """Take (sign 1) or give back (-1) the room of one task over [at, at + limit), now and at the instants."""
     end = at + q.limit[row]
@@ -73,7 +79,7 @@ def _occupy(g: Ground, q: Queue, row: int, at: int, nodes: Ints, off: int, sign:
             if at <= g.instant[k] < end:
                 g.extra[k, node] -= units
     account = q.account[row]
-    g.left[account, g.pool_unit[q.pool[row]]] -= q.hold[row] * sign
+    g.left[account, g.pool_unit[q.pool[row]]] -= _hold(q, row) * sign
     while account >= 0:
         col = g.nodes + account
         if at <= g.now:
@@ -268,7 +274,7 @@ def keep(g: Ground, q: Queue, d: Desk, rows: Ints, slot_at: Ints, slot_ptr: Ints
     for again in range(2):
         for i in range(n):
             row = rows[i]
-            if index[i] >= 0 or g.left[q.account[row], g.pool_unit[q.pool[row]]] < q.hold[row]:
+            if index[i] >= 0 or g.left[q.account[row], g.pool_unit[q.pool[row]]] < _hold(q, row):
                 continue
             if again == 0:
                 at = max(slot_at[i], g.now)
@@ -316,10 +322,10 @@ def visit(g: Ground, q: Queue, d: Desk, rows: Ints, strict: bool, depth: int, si
         for k in range(instants):
             inside += g.instant[k] < g.now + q.limit[row]
         memo = min(inside, LOOK - 1)
-        unit, result = g.pool_unit[pool], PLACED
+        size, unit, result = q.size[q.shape[row]], g.pool_unit[pool], PLACED
         may = min(q.tasks[row], q.room[row]) - d.started[row]
-        while may > 0 and result == PLACED and g.left[account, unit] >= q.hold[row]:
-            if inside < LOOK and q.width[row] >= failed[pool, q.size[row], memo]:
+        while may > 0 and result == PLACED and g.left[account, unit] >= _hold(q, row):
+            if inside < LOOK and q.width[row] >= failed[pool, size, memo]:
                 result = NO_NODES
             else:
                 result = place(g, q, row, chosen)
@@ -327,7 +333,7 @@ def visit(g: Ground, q: Queue, d: Desk, rows: Ints, strict: bool, depth: int, si
                 start(g, q, d, row, chosen)
                 may -= 1
             elif result == NO_NODES:
-                failed[pool, q.size[row], memo] = min(failed[pool, q.size[row], memo], q.width[row])
+                failed[pool, size, memo] = min(failed[pool, size, memo], q.width[row])
         if result != NO_NODES or tests[pool] >= LOOK + depth or not (strict or d.reserved[pool] < depth):
             continue
         tests[pool] += 1

@@ -14,7 +14,7 @@ _NODES = ("pool", "units", "free", "open")
 _ACCOUNTS = ("parent", "weight", "floor", "cap", "use")
 _JOBS = (
     "id", "account", "pool", "width", "units", "tasks", "room", "limit", "predicted", "submit", "class",
-    "attained", "tries", "promise", "block",
+    "attained", "tries", "promise", "block", "shape",
 )  # fmt: skip
 _RUNS = ("id", "job", "units", "start", "end", "class", "guard", "safe", "account")
 
@@ -33,6 +33,8 @@ class Mirror:
         self._left = np.zeros((0, 0), np.int64)
         self._jobs = Columns(*_JOBS)
         self._dead = 0
+        self._shapes: dict[tuple[int, int, int, int], int] = {}
+        self._shape_flat: Ints | None = None
         self._runs = Columns(*_RUNS)
         self._run_nodes: dict[int, tuple[int, ...]] = {}
         self._run_flat: tuple[Ints, Ints] | None = None
@@ -110,12 +112,15 @@ class Mirror:
             row = self._jobs.place(job)
             self._jobs.insert(row, {"id": job})
             self._dead += 1
+        shape = self._shapes.setdefault((account, pool, width, units), len(self._shapes))
+        if shape == len(self._shapes) - 1:
+            self._shape_flat = None
         held = self._jobs.get(row, "tasks")
         self._dead -= held == 0
         self._jobs.set(
             row, account=account, pool=pool, width=width, units=units, tasks=held + tasks,
             room=min(room, MANY), limit=limit, predicted=limit if predicted is None else predicted,
-            submit=submit, block=block, tries=tries, attained=attained, **{"class": class_},
+            submit=submit, block=block, tries=tries, attained=attained, shape=shape, **{"class": class_},
         )  # fmt: skip
 
     def block(self, job: int, set_mask: int = 0, clear_mask: int = 0) -> None:
@@ -217,12 +222,16 @@ class Mirror:
                 ints(r[1] for r in rows),
                 *ragged([r[2] for r in rows]),
             )
+        if self._shape_flat is None:
+            self._shape_flat = np.array(list(self._shapes), np.int64).reshape(-1, 4).T.copy()
         columns = {f"node_{name}": self._nodes.column(name) for name in _NODES}
         columns |= {f"acc_{name}": self._accounts.column(name) for name in _ACCOUNTS}
         columns |= {f"job_{name}": self._jobs.column(name) for name in _JOBS}
         columns |= {f"run_{name}": self._runs.column(name) for name in _RUNS}
         columns["run_ptr"], columns["run_nodes"] = self._run_flat
         columns["win_from"], columns["win_until"], columns["win_ptr"], columns["win_nodes"] = self._win_flat
+        for name, shapes in zip(("account", "pool", "width", "units"), self._shape_flat, strict=True):
+            columns[f"shape_{name}"] = shapes
         return View(seq=seq, now=now, pool_unit=ints(self._pools), acc_left=self._left, **columns)
 
     def copy(self) -> Mirror:
@@ -232,6 +241,7 @@ class Mirror:
         other._jobs, other._runs = self._jobs.copy(), self._runs.copy()
         other._pools, other._left, other._dead = list(self._pools), self._left.copy(), self._dead
         other._run_nodes, other._windows = dict(self._run_nodes), dict(self._windows)
+        other._shapes = dict(self._shapes)
         return other
 
     # ---- inside -------------------------------------------------------------------------------------------
@@ -244,6 +254,11 @@ class Mirror:
             live |= held & np.isin(self._jobs.column("id"), self._runs.column("job"))
         self._jobs.keep(live)
         self._dead = int(np.count_nonzero(self._jobs.column("tasks") == 0))
+        shapes = list(self._shapes)
+        kept, index = np.unique(self._jobs.column("shape"), return_inverse=True)
+        self._shapes = {shapes[old]: new for new, old in enumerate(kept.tolist())}
+        self._jobs.column("shape")[:] = index
+        self._shape_flat = None
 
     def _use(self, row: int, sign: int) -> None:
         units = self._runs.get(row, "units") * len(self._run_nodes[self._runs.get(row, "id")])

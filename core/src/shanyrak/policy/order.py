@@ -14,19 +14,24 @@ class Order:
 
     def __init__(self, view: View, keys: tuple[Ints, ...]) -> None:
         self._keys = (*keys, view.job_submit, view.job_id)
-        submit, ids = view.job_submit, view.job_id
-        # Rows of a mirror are in order of id, mostly of submission too: then there is nothing to sort.
-        self._sorted = not keys and bool((submit[1:] >= submit[:-1]).all() and (ids[1:] > ids[:-1]).all())
+        self._sorted: bool | None = False if keys else None
+
+    def _as_it_is(self) -> bool:
+        """Whether the rows are in order already: a mirror's are by id, which mostly is by submission too."""
+        if self._sorted is None:
+            submit, ids = self._keys
+            self._sorted = bool((submit[1:] >= submit[:-1]).all() and (ids[1:] > ids[:-1]).all())
+        return self._sorted
 
     def sort(self, rows: Ints) -> Ints:
-        """The same rows in order."""
-        if self._sorted:
+        """The same rows in order. `rows` is ascending."""
+        if len(rows) < 2 or self._as_it_is():
             return rows
         return rows[np.lexsort([key[rows] for key in reversed(self._keys)])]
 
     def first(self, rows: Ints, count: int) -> Ints:
         """The first `count` of the rows (given ascending), in order."""
-        if len(rows) > count and not self._sorted:
+        if len(rows) > count and not self._as_it_is():
             lead = self._keys[0][rows]
             rows = rows[lead <= np.partition(lead, count)[count]]
         return self.sort(rows)[:count]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from shanyrak.policy.arrays import FAR, Ints
-from shanyrak.policy.ground import caps_of, ground, queue
-from shanyrak.policy.kernel import LOOK, Desk, keep, visit
-from shanyrak.policy.order import Order
+from shanyrak.policy.kernel import LOOK, keep, visit
 from shanyrak.policy.plan import Plan
+from shanyrak.policy.round import Mask, Round, set_up
 from shanyrak.policy.slots import read_slots, write_slots
 from shanyrak.policy.stages import Params, Stages
-from shanyrak.policy.tables import count_nodes, layer_of, layers, least_headroom, look
+from shanyrak.policy.tables import layer_of, layers, look
 from shanyrak.policy.view import View
-from shanyrak.policy.waits import Mask, Round, waits
+from shanyrak.policy.waits import waits
 
 
 def pack(view: View, stages: Stages, params: Params, carry: Ints, new_promises: bool = True) -> tuple[Plan, Ints]:
@@ -23,60 +22,19 @@ def pack(view: View, stages: Stages, params: Params, carry: Ints, new_promises: 
     r = set_up(view, stages, depth)
     g, q, d = r.ground, r.queue, r.desk
 
-    free = (view.job_tasks > 0) & (view.job_block == 0) & (view.job_room > 0) & ~r.never
-    free &= q.hold <= look(view.acc_left, r.purse)
+    free = (view.job_tasks > 0) & (view.job_block == 0) & (view.job_room > 0)
+    rows, short = r.short(view.acc_left)
+    free[rows[short]] = False
 
-    promised = np.flatnonzero(view.job_promise)
+    promised = r.promised
     if len(promised):
-        promised = promised[free[promised]]
+        promised = promised[free[promised] & ~r.never[q.shape[promised]]]
         promised = promised[np.lexsort((view.job_id[promised], view.job_promise[promised]))]
         keep(g, q, d, promised, *read_slots(carry, view, promised))
-        free &= (d.held == 0) & (view.job_tasks > d.started)
+        free[promised] = (d.held[promised] == 0) & (view.job_tasks[promised] > d.started[promised])
 
     visit(g, q, d, r.order.sort(_worth_a_visit(r, free, strict, depth)), strict, depth, len(r.sizes))
     return _plan(r, params, new_promises)
-
-
-def set_up(view: View, stages: Stages, depth: int) -> Round:
-    """The ground, the queue and an empty desk, large enough for whatever one round can decide."""
-    made, sizes = queue(view)
-    rows, pools, nodes = len(view.job_id), len(view.pool_unit), len(view.node_pool)
-    levels, account = 0, np.arange(len(view.acc_parent))
-    while len(account):
-        account, levels = view.acc_parent[account], levels + 1
-        account = account[account >= 0]
-    # A promised row is laid at most twice, a started task takes at least one free unit.
-    widths = made.width[np.flatnonzero(view.job_promise)]
-    wide = min(int(made.width.max()), nodes) if rows else 0
-    holds = 2 * len(widths) + pools * depth
-    hold_nodes = 2 * int(np.minimum(widths, nodes).sum()) + pools * depth * wide
-    units = int(np.maximum(view.node_free, 0).sum())
-    entries = 2 * (hold_nodes + holds * levels) + units * (1 + levels)
-
-    caps = caps_of(view, stages.cap)
-    made_ground = ground(view, caps, entries, holds)
-    desk = Desk(
-        hold_row=np.empty(holds, np.int64), hold_at=np.empty(holds, np.int64),
-        hold_entry=np.empty(holds, np.int64), hold_off=np.empty(holds, np.int64),
-        hold_nodes=np.empty(hold_nodes, np.int64),
-        start_row=np.empty(units, np.int64), start_off=np.empty(units, np.int64),
-        start_nodes=np.empty(units, np.int64),
-        started=np.zeros(rows, np.int64), held=np.zeros(rows, np.int64),
-        reserved=np.zeros(pools, np.int64), blocker=np.full(pools, -1, np.int64), fill=np.zeros(4, np.int64),
-    )  # fmt: skip
-    large = np.where(view.node_open != 0, view.node_units, -1)
-    single = pools == 1
-    key = made.size if single else made.pool * len(sizes) + made.size
-    kinds = view.acc_left.shape[1]
-    purse = made.account
-    if kinds > 1:
-        purse = purse * kinds + (view.pool_unit[0] if single else view.pool_unit[made.pool])
-    capable = look(count_nodes(large[None, :], sizes, made_ground), key)
-    return Round(
-        view, made_ground, made, desk, Order(view, stages.keys), sizes, caps,
-        never=capable < made.width, key=key, purse=purse, need=made.width * made.units,
-        ends=view.now + made.limit,
-    )  # fmt: skip
 
 
 def _worth_a_visit(r: Round, free: Mask, strict: bool, depth: int) -> Ints:
@@ -87,14 +45,14 @@ def _worth_a_visit(r: Round, free: Mask, strict: bool, depth: int) -> Ints:
     """
     g, q, d = r.ground, r.queue, r.desk
     instants, stack = layers(g)
-    nodes = look(count_nodes(stack[:, : g.nodes], r.sizes, g), r.key, layer_of(instants, r.ends))
-    fits = nodes >= q.width
-    startable = free & fits
+    lacking = r.lacking(stack[:, : g.nodes])
+    startable = ~(lacking | r.never)
     if g.capped.any():
-        startable &= r.need <= look(least_headroom(stack[:1], g), q.account)
-    chosen = [np.flatnonzero(startable)]
+        startable &= r.need <= r.least_headroom(stack[:1])
+    layer = layer_of(instants, r.ends)
+    chosen = [np.flatnonzero(free & look(startable, q.shape, layer))]
     pools = [p for p in range(len(g.pool_unit)) if strict or d.reserved[p] < depth]
-    tight = np.flatnonzero(free & ~fits) if pools else r.key[:0]
+    tight = np.flatnonzero(free & look(lacking & ~r.never, q.shape, layer)) if pools else chosen[0][:0]
     for pool in pools:
         here = tight if len(g.pool_unit) == 1 else tight[q.pool[tight] == pool]
         chosen.append(r.order.first(here, LOOK + depth))

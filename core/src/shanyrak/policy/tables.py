@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
+import numpy.typing as npt
 
 from shanyrak.policy.arrays import Ints
 from shanyrak.policy.ground import Ground
+
+T = TypeVar("T", bound=np.generic)
 
 
 def count_nodes(values: Ints, sizes: Ints, g: Ground) -> Ints:
@@ -49,18 +54,6 @@ def layer_of(instants: Ints, ends: Ints) -> Ints | None:
     return layer
 
 
-def look(table: Ints, key: Ints, layer: Ints | None = None) -> Ints:
-    """table[layer, key] for each row; `table` is [layers x ...], `key` an index into its flat rest."""
-    flat = table.reshape(-1)
-    return flat.take(key if layer is None else layer * (flat.size // len(table)) + key)
-
-
-def least_headroom(values: Ints, g: Ground) -> Ints:
-    """[layers x accounts]: the least of an account and those above it; `values` is [layers x columns]."""
-    least = values[:, g.nodes :].copy()
-    account = g.parent
-    while (account >= 0).any():
-        here = np.flatnonzero(account >= 0)
-        least[:, here] = np.minimum(least[:, here], values[:, g.nodes + account[here]])
-        account = np.where(account >= 0, g.parent[account], -1)
-    return least
+def look(table: npt.NDArray[T], key: Ints, layer: Ints | None = None) -> npt.NDArray[T]:
+    """table[layer, key] for each row; `table` is [layers x keys]."""
+    return table.reshape(-1).take(key if layer is None else layer * table.shape[1] + key)

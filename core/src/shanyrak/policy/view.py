@@ -66,6 +66,14 @@ class View:
     """The promised start of its next task; 0 for none."""
     job_block: Ints
     """`Why` bits that hold it outside the kernel; 0 when it may start."""
+    job_shape: Ints
+    """Index of its shape: equal requests of one account are tested once."""
+
+    # shapes: the distinct (account, pool, width, units) of pending rows; some may have no row left
+    shape_account: Ints
+    shape_pool: Ints
+    shape_width: Ints
+    shape_units: Ints
 
     # running: one row is one attempt (a task)
     run_id: Ints

@@ -2,44 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 
 from shanyrak.policy.arrays import FAR, MANY, Ints
-from shanyrak.policy.ground import Ground, Queue
-from shanyrak.policy.kernel import Desk
-from shanyrak.policy.order import Order
+from shanyrak.policy.ground import Ground, holds_of
 from shanyrak.policy.reasons import Why
-from shanyrak.policy.tables import count_nodes, layer_of, layers, least_headroom, look
+from shanyrak.policy.round import Mask, Round
+from shanyrak.policy.tables import layer_of, layers, look
 from shanyrak.policy.view import View
-
-Mask = npt.NDArray[np.bool_]
-
-
-@dataclass(slots=True)
-class Round:
-    """What a round was decided on, as the pieces of one decision share it."""
-
-    view: View
-    ground: Ground
-    queue: Queue
-    desk: Desk
-    order: Order
-    sizes: Ints
-    caps: Ints
-    """[accounts] in effect; `MANY` for none."""
-    never: Mask
-    """[rows] the pool has too few open nodes that are large enough, whatever runs on them."""
-    key: Ints
-    """[rows] pool and size as one index into tables of nodes."""
-    purse: Ints
-    """[rows] account and unit kind as one index into what is left of the grants."""
-    need: Ints
-    """[rows] units of one task on all its nodes."""
-    ends: Ints
-    """[rows] when a task that starts now reaches its walltime."""
 
 
 def waits(r: Round) -> tuple[Ints, Ints]:
@@ -47,46 +17,62 @@ def waits(r: Round) -> tuple[Ints, Ints]:
     view, g, q, d = r.view, r.ground, r.queue, r.desk
     free, headroom, left = _after_starts(r)
     instants, stack = layers(g)
-    layer = layer_of(instants, r.ends)
-
-    grant = q.hold > look(left, r.purse)
-    fit = look(count_nodes(free[None, :], r.sizes, g), r.key) < q.width
-    tight = look(count_nodes(stack[:, : g.nodes], r.sizes, g), r.key, layer) < q.width
-    cap, window, reserved = np.zeros_like(fit), np.zeros_like(fit), ~fit
+    cuts, tight = instants, r.lacking(stack[:, : g.nodes])
+    k = np.arange(len(tight))
     if len(view.win_from):
-        matter, window = _windows(r, free, fit)
-        bare = np.minimum.accumulate(_without_windows(g, view, matter, instants), axis=0)
-        alone = look(count_nodes(bare, r.sizes, g), r.key, layer) < q.width
-        reserved &= alone | (tight & ~window)
-    else:
-        reserved &= tight
+        matter, near = _windows(view)
+        openings = np.unique(near[near < FAR])
+        # The tests of a shape change where a walltime reaches one more instant or one more window.
+        cuts = np.union1d(instants, openings)
+        k = np.concatenate([[0], np.searchsorted(instants, cuts, "right")])
+        w = np.concatenate([[0], np.searchsorted(openings, cuts, "right")])
+        tight = tight[k]
+    fit = r.lacking(free[None, :])[0]
+    cap, window, reserved = np.zeros_like(fit), np.zeros_like(tight), tight & ~fit
+    if len(view.win_from):
+        touched = near[None, :] < np.concatenate([[-1], openings + 1])[:, None]
+        units = np.where(view.node_open != 0, view.node_units, -MANY)
+        window = (r.lacking(np.where(touched, -1, units)) & ~r.never)[w]
+        window |= (r.lacking(np.where(touched, -1, free)) & ~fit)[w]
+        alone = r.lacking(np.minimum.accumulate(_without_windows(g, view, matter, instants), axis=0))[k]
+        reserved &= alone | ~window
     if g.capped.any():
-        cap = r.need > look(least_headroom(headroom[None, :], g), q.account)
-        reserved |= (r.need > look(least_headroom(stack, g), q.account, layer)) & ~cap
-    if d.reserved.any():
-        held = d.held == 1
-        reserved |= (q.hold > look(g.left, r.purse)) & ~(grant | held)
-        # A row's own reservation is no reason for it to wait when there is another.
-        reserved &= ~(held & (fit | cap | window))
+        cap = r.need > r.least_headroom(headroom[None, :])[0]
+        reserved |= (r.need > r.least_headroom(stack)[k]) & ~cap
 
-    bits = np.zeros(len(fit), np.uint8)
+    bits = np.zeros(tight.shape, np.uint8)
     for bit, mask in (
-        (Why.GRANT, grant), (Why.CAP, cap), (Why.FIT, fit), (Why.RESERVATION, reserved), (Why.WINDOW, window),
-        (Why.ORDER, _behind(r)), (Why.TASKS, q.room <= d.started), (Why.NODES, r.never),
+        (Why.CAP, cap), (Why.FIT, fit), (Why.RESERVATION, reserved), (Why.WINDOW, window), (Why.NODES, r.never),
     ):  # fmt: skip
         bits |= mask.view(np.uint8) * np.uint8(bit)
-    why = view.job_block | bits
-    rows = np.flatnonzero(q.tasks > d.started)
+    why = view.job_block | look(bits, q.shape, layer_of(cuts, r.ends))
+    _by_row(r, why, left)
+    waiting = q.tasks > d.started
+    if waiting.all():
+        return np.arange(len(why)), why
+    rows = np.flatnonzero(waiting)
     return rows, why.take(rows)
 
 
-def _behind(r: Round) -> Mask:
-    """The rows that a strict order keeps behind the blocker of their pool."""
-    behind: Mask = np.zeros(len(r.key), bool)
-    for pool in np.flatnonzero(r.desk.blocker >= 0).tolist():
-        rows = np.flatnonzero(r.queue.pool == pool)
-        behind[rows] = r.order.after(int(r.desk.blocker[pool]), rows)
-    return behind
+def _by_row(r: Round, why: Ints, left: Ints) -> None:
+    """What rows of one shape do not share: grants, the array's own limit, the order, the own reservation."""
+    q, d = r.queue, r.desk
+    rows, now = r.short(left)
+    why[rows[now]] |= Why.GRANT
+    if d.reserved.any():
+        rows, later = r.short(r.ground.left)
+        own = rows[later]
+        why[own[(why[own] & Why.GRANT == 0) & (d.held[own] == 0)]] |= Why.RESERVATION
+        # A row's own reservation is no reason for it to wait when there is another.
+        held = np.unique(d.hold_row[: d.fill[0]])
+        held = held[(d.held[held] == 1) & (why[held] & (Why.FIT | Why.CAP | Why.WINDOW) != 0)]
+        why[held] &= ~np.int64(Why.RESERVATION)
+    full = q.room <= d.started
+    if full.any():
+        why[full] |= Why.TASKS
+    for pool in np.flatnonzero(d.blocker >= 0).tolist():
+        rows = np.flatnonzero(q.pool == pool)
+        why[rows[r.order.after(int(d.blocker[pool]), rows)]] |= Why.ORDER
 
 
 def _after_starts(r: Round) -> tuple[Ints, Ints, Ints]:
@@ -96,32 +82,27 @@ def _after_starts(r: Round) -> tuple[Ints, Ints, Ints]:
     headroom, left = np.zeros_like(g.room), view.acc_left.copy()
     headroom[g.nodes :] = r.caps - view.acc_use
     tasks, used = int(d.fill[2]), int(d.fill[3])
+    if not tasks:
+        return free, headroom, left
     rows = d.start_row[:tasks]
     np.subtract.at(free, d.start_nodes[:used], np.repeat(q.units[rows], q.width[rows]))
-    np.subtract.at(left, (q.account[rows], view.pool_unit[q.pool[rows]]), q.hold[rows])
-    account = q.account[rows]
+    np.subtract.at(left, (q.account[rows], view.pool_unit[q.pool[rows]]), holds_of(q, rows))
+    account, need = q.account[rows], r.need[q.shape[rows]]
     while (account >= 0).any():
         here = account >= 0
-        np.subtract.at(headroom, g.nodes + account[here], r.need[rows][here])
+        np.subtract.at(headroom, g.nodes + account[here], need[here])
         account = np.where(here, g.parent[account], -1)
     return free, headroom, left
 
 
-def _windows(r: Round, free: Ints, fit: Mask) -> tuple[Mask, Mask]:
-    """[windows] which still matter; [rows] which fit but for windows, or would not fit an idle machine."""
-    view, g, q = r.view, r.ground, r.queue
-    matter = view.win_until > np.maximum(view.win_from, g.now)
-    near = np.full(g.nodes, FAR, np.int64)
+def _windows(view: View) -> tuple[Mask, Ints]:
+    """[windows] which still matter, and [nodes] when the first of them opens (now: one is open; `FAR`: none)."""
+    matter = view.win_until > np.maximum(view.win_from, view.now)
+    near = np.full(len(view.node_pool), FAR, np.int64)
     for i in np.flatnonzero(matter).tolist():
         covered = view.win_nodes[view.win_ptr[i] : view.win_ptr[i + 1]]
-        near[covered] = np.minimum(near[covered], max(int(view.win_from[i]), g.now))
-    starts = np.unique(near[near < FAR])
-    layer = layer_of(starts, r.ends)
-    touched = near[None, :] < np.concatenate([[-1], starts + 1])[:, None]
-    units = np.where(view.node_open != 0, view.node_units, -MANY)
-    idle = look(count_nodes(np.where(touched, -1, units), r.sizes, g), r.key, layer) < q.width
-    now = look(count_nodes(np.where(touched, -1, free), r.sizes, g), r.key, layer) < q.width
-    return matter, (idle & ~r.never) | (now & ~fit)
+        near[covered] = np.minimum(near[covered], max(int(view.win_from[i]), view.now))
+    return matter, near
 
 
 def _without_windows(g: Ground, view: View, matter: Mask, instants: Ints) -> Ints:
