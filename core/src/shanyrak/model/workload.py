@@ -26,8 +26,10 @@ def _text(value: str) -> str:
     return value
 
 
-Text = Annotated[str, Field(max_length=4096), BeforeValidator(lambda v: _text(v) if isinstance(v, str) else v)]
-LongText = Annotated[str, Field(max_length=131_072), BeforeValidator(lambda v: _text(v) if isinstance(v, str) else v)]
+Text = Annotated[str, BeforeValidator(lambda v: _text(v) if isinstance(v, str) else v)]
+"""Its length is the field's to limit: a limit in here would stand in place of that one."""
+Path = Annotated[Text, Field(max_length=4096)]
+LongText = Annotated[Text, Field(max_length=131_072)]
 Count = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 Duration = Annotated[int, BeforeValidator(duration_ms), PlainSerializer(duration_text, when_used="json")]
 """Milliseconds; in JSON the text that reads as the same again."""
@@ -50,10 +52,10 @@ class Retry(Closed):
 class Spec(Closed):
     """One workload as asked. `gpus`, `cpus` and `mem` are for each node; `width` is the number of nodes."""
 
-    project: str = Field(min_length=1, max_length=64, description="the project that pays")
+    project: Text = Field(min_length=1, max_length=64, description="the project that pays")
     command: tuple[LongText, ...] = Field(min_length=1, max_length=10_000, description="program and arguments")
     name: Text = Field(default="", max_length=128, description="a name for people; default: the program's")
-    pool: str = Field(default="", max_length=64, description="run in this pool only")
+    pool: Text = Field(default="", max_length=64, description="run in this pool only")
     gpus: Count = Field(default=0, description="GPUs a node")
     cpus: Count = Field(default=0, description="CPUs a node")
     mem: Memory = Field(default=0, validate_default=False, description="memory a node, such as 4G")
@@ -64,8 +66,8 @@ class Spec(Closed):
     key: Text = Field(default="", max_length=200, description="the same key twice is the same workload")
     env: dict[str, LongText] = Field(default_factory=dict, description="environment variables for the job")
     secrets: tuple[str, ...] = Field(default=(), max_length=100, description="names of files in DIR/secrets")
-    cwd: Text = Field(default="", description="working folder; default: the caller's")
-    outputs: tuple[Text, ...] = Field(default=(), max_length=1000, description="other paths it may write")
+    cwd: Path = Field(default="", description="working folder; default: the caller's")
+    outputs: tuple[Path, ...] = Field(default=(), max_length=1000, description="other paths it may write")
     network: bool = Field(default=False, description="may reach the network")
     term: Duration = Field(default=0, validate_default=False, description="give up when not started by then")
     retry: Retry = Field(default_factory=Retry, description="what happens when the infrastructure fails")
