@@ -179,12 +179,36 @@ class Controller:
         self._version = version
         if self._decided == before and all(event.type in SILENT for event in new):
             self._decided = self.feed.seq
+        if any(event.type == "policy.activated" for event in new):
+            self._change_policy()
+        if any(event.type == "facility.declared" for event in new):
+            self._change_engines()
         for event in new:
             if event.type == "workload.stopped":
                 id_ = event.data()["id"]
                 for attempt in self.open.values():
                     if attempt.workload == id_ and not attempt.stop:
                         attempt.stop = event.data()["reason"]
+
+    def _change_policy(self) -> None:
+        """Another policy was activated: it decides once it is warm, the kernel until then."""
+        try:
+            decider = self.site.decider()
+        except Problem as problem:
+            log.warning("%s", problem)
+            return
+        self.decider.close()
+        self.decider, self._carry = decider, None
+
+    def _change_engines(self) -> None:
+        """The facility was declared anew: engines are made for it as it is now."""
+        try:
+            engines = self.site.engines()
+        except Problem as problem:
+            log.warning("%s", problem)
+            return
+        self.engines.close()
+        self.engines = Engines(engines)
 
     def _now(self) -> int:
         return self.journal.clock.now()

@@ -55,8 +55,11 @@ def ps(site: Site, everything: bool, project: str, reasons: bool = True) -> list
             params.append(project)
         query = f"SELECT {', '.join(_COLUMNS)} FROM workload" + (f" WHERE {' AND '.join(where)}" if where else "")
         found = [dict(zip(_COLUMNS, row, strict=True)) for row in rows.all(f"{query} ORDER BY id", params)]
-        tries: dict[int, int] = dict(rows.all("SELECT workload, MAX(try) FROM attempt GROUP BY workload"))
-        ends = _attempt_ends(rows)
+        of = f" WHERE workload IN (SELECT id FROM workload WHERE {' AND '.join(where)})" if where else ""
+        sums = rows.all(
+            f"SELECT workload, MAX(try), MAX(isolation), SUM(ran) FROM attempt{of} GROUP BY workload", params
+        )
+        attempts = {id_: (tries, isolation or "", ran or 0) for id_, tries, isolation, ran in sums}
         pools = {id_: (name, unit) for id_, name, unit in rows.all("SELECT id, name, unit FROM pool")}
     if reasons and any(row["state"] == states.QUEUED for row in found):
         from shanyrak.control.why import waiting_words
@@ -65,22 +68,13 @@ def ps(site: Site, everything: bool, project: str, reasons: bool = True) -> list
         for row in found:
             if row["state"] == states.QUEUED and row["id"] in now:
                 row["reason"], row["words"] = now[row["id"]]
-    return [_shown(row, tries.get(row["id"], 0), pools, ends) for row in found]
+    return [_shown(row, attempts.get(row["id"], (0, "", 0)), pools) for row in found]
 
 
-def _attempt_ends(rows: Rows) -> dict[int, tuple[str, int]]:
-    """Isolation and milliseconds of use, by workload."""
-    return {
-        id_: (isolation or "", ran or 0)
-        for id_, isolation, ran in rows.all("SELECT workload, MAX(isolation), SUM(ran) FROM attempt GROUP BY workload")
-    }
-
-
-def _shown(
-    row: dict[str, Any], attempt: int, pools: dict[int, tuple[str, str]], ends: dict[int, tuple[str, int]]
-) -> dict[str, Any]:
+def _shown(row: dict[str, Any], attempts: tuple[int, str, int], pools: dict[int, tuple[str, str]]) -> dict[str, Any]:
+    """`attempts`: the number of the newest try, what isolation was enforced, and how long all ran (ms)."""
     pool, unit = pools.get(row["pool"], ("", ""))
-    isolation, ran = ends.get(row["id"], ("", 0))
+    attempt, isolation, ran = attempts
     shown = {
         "id": row["id"],
         "project": row["project"],

@@ -50,12 +50,13 @@ class Fate:
 def end(writer: Writer, attempt: Open, seen: Seen) -> str:
     """Write the end of an attempt: its fate, its charge, its release; gives the workload's state after it."""
     row = writer.rows.one(
-        "SELECT w.width * w.units, w.walltime, w.tries, p.unit, w.unfenced FROM workload w JOIN pool p ON p.id = w.pool"
+        "SELECT w.width * w.units, w.walltime, w.tries, p.unit, w.unfenced, w.stopping FROM workload w JOIN pool p ON p.id = w.pool"
         " WHERE w.id = ?",
         (attempt.workload,),
     )
     assert row is not None
-    units, walltime, tries, kind, unfenced = row
+    units, walltime, tries, kind, unfenced, stopping = row
+    attempt.stop = stopping  # a stop may have been asked for since the controller last looked
     fate = judge(seen, attempt, _tried(writer, attempt), tries, walltime, bool(unfenced), writer.now)
     unit, charged = f"{kind}-second", -(-units * max(0, seen.ran_ms) // 1000)
     charges, releases = _split(writer, attempt, unit, charged)

@@ -373,6 +373,20 @@ class Site:
             ) from error
         return made
 
+    def engines(self) -> dict[int, Engine]:
+        """An engine for each pool that is declared, or on which work still lives."""
+        with self.journal.read() as rows:
+            pools = rows.all(
+                "SELECT id FROM pool WHERE present = 1 OR id IN (SELECT w.pool FROM attempt a JOIN workload w"
+                " ON w.id = a.workload WHERE a.open = 1) ORDER BY id"
+            )
+        return {int(pool): self.engine(int(pool)) for (pool,) in pools}
+
+    def decider(self) -> Decider:
+        """The active policy, cold."""
+        record, plugin = find_policy(self.manager, self.active_policy())
+        return Decider(record, plugin, self.params(), self.commons.policy.deadline / 1000)
+
     def controller(self, tell: Callable[[str], None] = lambda line: None) -> Controller:
         """Become the controller: take the lease, make the engines, warm the policy. Raises UnfitProblem (exit 6)."""
         from shanyrak.control.controller import Controller
@@ -380,12 +394,8 @@ class Site:
 
         self._require("operators")
         self.manager.require()
-        record, plugin = find_policy(self.manager, self.active_policy())
-        with self.journal.read() as rows:
-            pools = [int(row[0]) for row in rows.all("SELECT id FROM pool WHERE present = 1 ORDER BY id")]
-        engines = {pool: self.engine(pool) for pool in pools}
+        decider, engines = self.decider(), self.engines()
         lease = take(self.journal, "controller")
-        decider = Decider(record, plugin, self.params(), self.commons.policy.deadline / 1000)
         try:
             if cold := decider.warm(WARM_S):
                 tell(f"the policy {decider.name} is not active yet ({cold}); the core's own kernel decides until it is")

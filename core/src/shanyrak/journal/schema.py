@@ -48,6 +48,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " ended BIGINT NOT NULL, exit_code BIGINT, spell BIGINT NOT NULL, promised BIGINT NOT NULL)",
         "CREATE UNIQUE INDEX workload_key ON workload (project, key) WHERE key IS NOT NULL",
         "CREATE INDEX workload_open ON workload (id) WHERE ended = 0",
+        "CREATE INDEX workload_term ON workload (term) WHERE ended = 0 AND term != 0",
+        "CREATE INDEX workload_backoff ON workload (backoff) WHERE ended = 0 AND backoff != 0",
+        "CREATE INDEX workload_promised ON workload (promised) WHERE ended = 0 AND promised != 0",
         "CREATE TABLE dependency (after BIGINT NOT NULL, workload BIGINT NOT NULL, PRIMARY KEY (after, workload))",
         "CREATE TABLE attempt (id INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, workload BIGINT NOT NULL,"
         " task BIGINT NOT NULL, try INTEGER NOT NULL, nodes TEXT NOT NULL, bundle TEXT NOT NULL, intent BIGINT NOT NULL,"
