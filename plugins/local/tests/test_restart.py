@@ -67,12 +67,13 @@ def test_what_ended_while_nobody_looked_has_its_true_end(plain):
     assert abs(seen.ended_ms - seen.started_ms - seen.ran_ms) < 1000
 
 
-def test_launch_again_finds_the_same(lab):
+def test_launch_again_finds_the_same(lab, wait_for):
     first = lab.launch("a", "sh", "-c", "echo once; sleep 60")
     again = lab.launch("a", "sh", "-c", "echo once; sleep 60")
     assert first == again and first.handle
     other = lab.make()
     assert other.launch([lab.build("a", "sh", "-c", "echo once; sleep 60")])[0] == first
+    wait_for(lambda: lab.out("a"), "the command has spoken")
     lab.engine.stop(["a"])
     lab.end("a")
     assert lab.launch("a", "true").handle == first.handle

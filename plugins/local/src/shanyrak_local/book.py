@@ -30,7 +30,7 @@ def encode(record: Record) -> bytes:
 def decode(line: bytes) -> Record | None:
     """The record of a line without its end, or None for a damaged one."""
     try:
-        if int(line[:8], 16) == zlib.crc32(line[9:]):
+        if line[8:9] == b" " and int(line[:8], 16) == zlib.crc32(line[9:]):
             record: Record = json.loads(line[9:])
             return record
     except ValueError:
@@ -48,17 +48,24 @@ class Facts:
         self.forgotten: set[str] = set()
         self.workers: dict[int, int] = {}
         self.damaged = 0
+        self.seen: dict[str, Any] = {}
+        """For a reader's use: what it made of a token, dropped when a record of that token comes."""
 
     def apply(self, record: Record) -> None:
         kind = record["k"]
         if kind == "start":
+            self.seen.pop(record["t"], None)
             self.starts[record["t"]] = record
         elif kind == "end":
+            self.seen.pop(record["t"], None)
             self.ends[record["t"]] = record
         elif kind == "fence":
             self.fences.update(record["t"])
+            for token in record["t"]:
+                self.seen.pop(token, None)
         elif kind == "forget":
             for token in record["t"]:
+                self.seen.pop(token, None)
                 self.starts.pop(token, None)
                 self.ends.pop(token, None)
                 self.fences.discard(token)
@@ -84,28 +91,33 @@ class Reader:
         self._rest = b""
 
     def refresh(self) -> Facts:
+        """Read what is new, or all of it when the book was replaced."""
         try:
             status = self.path.stat()
-        except FileNotFoundError:
-            self.facts, self._file, self._offset, self._rest = Facts(), (0, 0), 0, b""
-            return self.facts
-        here = (status.st_dev, status.st_ino)
-        if here != self._file or status.st_size < self._offset:
-            self.facts, self._file, self._offset, self._rest = Facts(), here, 0, b""
-        if status.st_size > self._offset:
+            if (status.st_dev, status.st_ino) == self._file and status.st_size == self._offset:
+                return self.facts
             with open(self.path, "rb") as file:
+                status = os.fstat(file.fileno())
+                if (status.st_dev, status.st_ino) != self._file or status.st_size < self._offset:
+                    self._restart((status.st_dev, status.st_ino))
                 file.seek(self._offset)
                 data = file.read()
-            self._offset += len(data)
-            lines = (self._rest + data).split(b"\n")
-            self._rest = lines.pop()
-            for line in lines:
-                record = decode(line)
-                if record is None:
-                    self.facts.damaged += 1
-                else:
-                    self.facts.apply(record)
+        except FileNotFoundError:
+            self._restart((0, 0))
+            return self.facts
+        self._offset += len(data)
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            record = decode(line)
+            if record is None:
+                self.facts.damaged += 1
+            else:
+                self.facts.apply(record)
         return self.facts
+
+    def _restart(self, file: tuple[int, int]) -> None:
+        self.facts, self._file, self._offset, self._rest = Facts(), file, 0, b""
 
 
 class Writer:

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,11 @@ from shanyrak_local.recover import recover
 from shanyrak_local.settings import Settings
 
 TOKEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,150}")
-TRIES = 20
+LEAST_DISK = 1 << 20
+PATIENCE = 30.0
+"""Seconds to find or start a keeper."""
+ANSWER = 180.0
+"""Seconds that a keeper may take for one answer."""
 
 
 def make(context: EngineContext) -> LocalEngine:
@@ -36,14 +41,17 @@ class LocalEngine:
         self.context = context
         self.settings: Settings = context.settings or Settings()
         self.folder = Path(context.folder)
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.chmod(0o700)
+        except OSError as problem:
+            raise EngineProblem(f"engine local in {self.folder}", str(problem.strerror)) from None
         self.isolation = isolation.choose(self.settings, self.folder)
         self._builder = request.Builder(context.nodes, self.settings, self.isolation, self.folder)
         self._reader = Reader(self.folder)
         self._keeper: socket.socket | None = None
         self._watch: socket.socket | None = None
-        self._guard = threading.RLock()
+        self._reading, self._asking = threading.Lock(), threading.Lock()
 
     # ---- the protocol -----------------------------------------------------------------------------------
 
@@ -51,7 +59,10 @@ class LocalEngine:
         """The declared nodes, as they are; without a declaration, this machine as one node."""
         from shanyrak_local import machine
 
-        return self.context.nodes or (machine.describe(),)
+        nodes = self.context.nodes or (machine.describe(unit=self.context.unit),)
+        if machine.free_disk(self.folder) >= LEAST_DISK:
+            return nodes
+        return [replace(node, up=False, reason=f"no space is left in {self.folder}") for node in nodes]
 
     def launch(self, launches: Sequence[Launch]) -> Sequence[Launched]:
         """See `api.Engine.launch`. What cannot run at all is refused here; the rest goes to the keeper at once."""
@@ -63,7 +74,7 @@ class LocalEngine:
                 continue
             jobs.append(launch)
             places.append(place)
-        with self._guard:
+        with self._reading:
             known = self._reader.refresh().starts
         messages: list[wire.Message] = []
         kept = []
@@ -83,11 +94,16 @@ class LocalEngine:
 
     def observe(self, tokens: Sequence[str]) -> Sequence[Seen]:
         """See `api.Engine.observe`. Costs one stat of the book when nothing happened."""
-        with self._guard:
+        with self._reading:
             facts = self._reader.refresh()
-            if any(token in facts.starts and token not in facts.ends for token in tokens):
+            starts, ends = facts.starts, facts.ends
+            if any(token in starts and token not in ends for token in tokens):
                 facts = self._settle_dead(facts)
-            return [_seen(token, facts) for token in tokens]
+            cache = facts.seen
+            for token in tokens:
+                if token not in cache and token in facts.starts:
+                    cache[token] = _seen(token, facts)
+            return [cache[token] if token in cache else _seen(token, facts) for token in tokens]
 
     def stop(self, tokens: Sequence[str]) -> None:
         """See `api.Engine.stop`. Returns when the keeper knows; the grace time is the keeper's to wait."""
@@ -127,7 +143,7 @@ class LocalEngine:
 
     def close(self) -> None:
         """See `api.Engine.close`: only the connections go."""
-        with self._guard:
+        with self._asking:
             for sock in (self._keeper, self._watch):
                 if sock is not None:
                     sock.close()
@@ -137,8 +153,9 @@ class LocalEngine:
 
     def _ask(self, message: wire.Message, start: bool) -> wire.Message:
         """Send a message and take its reply; every message may be sent again after a keeper went away."""
-        with self._guard:
-            for turn in range(TRIES):
+        until, pause, why = time.monotonic() + PATIENCE, 0.0, "it went away each time"
+        with self._asking:
+            while time.monotonic() < until:
                 try:
                     if self._keeper is None:
                         self._keeper = self._connect(start)
@@ -146,17 +163,18 @@ class LocalEngine:
                     reply = wire.receive(self._keeper)
                     if reply is not None:
                         return reply
-                except OSError:
-                    pass
+                except TimeoutError:
+                    self._keeper = None
+                    why = f"it gave no answer in {ANSWER:g} s"
+                    break
+                except OSError as problem:
+                    why = str(problem.strerror or problem)
                 if self._keeper is not None:
                     self._keeper.close()
                     self._keeper = None
-                time.sleep(0.01 * turn)
-        raise EngineProblem(
-            "engine local",
-            f"no keeper answers in {self.folder}",
-            f"see {self.folder / 'keeper.log'}",
-        )
+                time.sleep(pause)
+                pause = min(pause + 0.01, 0.2)
+        raise EngineProblem(f"the keeper in {self.folder}", why, f"see {self.folder / 'keeper.log'}")
 
     def _connect(self, start: bool) -> socket.socket:
         try:
@@ -170,6 +188,7 @@ class LocalEngine:
             if "busy" in said:
                 time.sleep(0.02)
             sock = wire.connect(self.folder)
+        sock.settimeout(ANSWER)
         wire.send(sock, {"op": "hello"})
         hello = wire.receive(sock)
         if hello is None:

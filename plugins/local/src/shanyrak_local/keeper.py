@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from shanyrak_local.recover import recover
 from shanyrak_local.wire import Channel, Message
 
 LINGER = 1.0
-SPARE = 32
+SPARE = 64
 PULSE = 2.0
 SYNC = 0.1
 
@@ -96,7 +97,7 @@ class Keeper:
             signal.signal(number, signal.SIG_IGN)
         self.news = False
         become_subreaper()
-        worker.gain_rights()
+        self.rights = False
         self.listener = wire.listen(folder)
         self.listener.setblocking(False)
         self.selector.register(self.listener, selectors.EVENT_READ, self.accept)
@@ -186,7 +187,11 @@ class Keeper:
             return
         messages, open_ = channel.feed()
         for message in messages:
-            getattr(self, f"op_{message['op']}")(channel, message)
+            try:
+                getattr(self, f"op_{message['op']}")(channel, message)
+            except Exception:  # One bad message must not end the keeper, and with it every attempt.
+                traceback.print_exc()
+                open_ = False
         if not open_:
             fd = channel.sock.fileno()
             self.selector.unregister(channel.sock)
@@ -299,9 +304,17 @@ class Keeper:
         """A free worker of a kind, forked when there is none."""
         if self.idle[namespace]:
             return self.idle[namespace].pop()
+        if namespace and not self.rights:
+            worker.gain_rights()
+            self.rights = True
         ours, theirs = socket.socketpair()
-        pid = worker.fork(theirs, self.logs, namespace, (self.lock_fd,))
-        theirs.close()
+        try:
+            pid = worker.fork(theirs, self.logs, namespace, (self.lock_fd,))
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         hand = Hand(pid, Channel(ours), namespace)
         self.hands[pid] = hand
         hand.channel.push({"op": "go"})

@@ -43,6 +43,12 @@ def memory() -> int:
     return total
 
 
+def free_disk(folder: Path) -> int:
+    """Bytes that may still be written where a folder lies."""
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize
+
+
 def describe(name: str = "", unit: str = "") -> Node:
     """This machine as one node: units are its GPUs if it has any, else its CPUs, or what `unit` says."""
     count, cores = gpus() if unit != "cpu" else 0, cpus()

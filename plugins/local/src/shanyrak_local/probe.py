@@ -18,8 +18,8 @@ def main() -> int:
     """Print what works: `namespace`, and the bubblewrap to use with its features."""
     found = {"namespace": False, "bwrap": "", "userns": False, "why_namespace": "", "why_bwrap": ""}
     linux.become_subreaper()
-    worker.gain_rights()
     try:
+        worker.gain_rights()
         _in_namespace(lambda: None)
         found["namespace"] = True
     except OSError as problem:

@@ -3,10 +3,11 @@
 # ruff: noqa: PTH110, PTH112, PTH117, PTH118
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import shutil
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from shanyrak.api import Launch, Launched, Node
@@ -32,7 +33,6 @@ class Builder:
             self.ranges[node.name] = (first, first + node.units)
             first += node.units
         self.pin = bool(nodes) and sum(node.cpus for node in nodes) <= len(os.sched_getaffinity(0))
-        self.gpus = machine.gpus()
         self.workspace = next(
             (parent for parent in self.folder.parents if (parent / "commons.toml").exists()), self.folder
         )
@@ -108,21 +108,26 @@ class Builder:
         )
 
     def _range(self, name: str) -> tuple[int, int]:
-        first, end = self.ranges.get(name, (0, self.gpus))
-        return (first, min(end, self.gpus)) if self.gpus else (first, end)
+        """The GPU indices of a node here: node after node, as declared, and none that does not exist.
+
+        On a machine without any GPU, declared ones are played.
+        """
+        here = self.gpus
+        first, end = self.ranges.get(name, (0, here))
+        return (first, min(end, here)) if here else (first, end)
+
+    @cached_property
+    def gpus(self) -> int:
+        """GPUs of this machine."""
+        return machine.gpus()
 
 
 def _user() -> str:
+    """The name of the OS user that attempts run as."""
     try:
-        return getpass.getuser() if not os.environ.get("LOGNAME") else _by_id()
-    except (OSError, KeyError):
-        return str(os.getuid())
-
-
-def _by_id() -> str:
-    import pwd
-
-    return pwd.getpwuid(os.getuid()).pw_name
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def _folder(name: str, what: str) -> str:

@@ -212,12 +212,8 @@ class Attempt:
 
 def gain_rights() -> None:
     """Get the right to make namespaces: root has it, others own a user namespace. One thread only."""
-    if os.geteuid() == 0:
-        return
-    try:
+    if os.geteuid() != 0:
         linux.enter_user_namespace()
-    except OSError:
-        pass  # Then no launch asks for a namespace: the probe failed at the same call.
 
 
 def fork(sock: socket.socket, logs: int, namespace: bool, keep: tuple[int, ...]) -> int:
