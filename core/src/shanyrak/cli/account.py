@@ -8,7 +8,7 @@ import click
 
 from shanyrak.cli.frame import Frame, pass_frame
 from shanyrak.cli.opened import as_json, opened
-from shanyrak.cli.output import amount, emit_json, table
+from shanyrak.cli.output import emit_json, table
 
 
 @click.group(invoke_without_command=True)
@@ -47,10 +47,10 @@ def show(found: dict[str, Any], as_json: bool) -> int:
         ]
         for line in lines:
             for pot in ("issued", "used", "held", "left"):
-                line[pot] = amount(line[pot], line["unit"])
+                line[pot] = f"{line[pot]:,}"
         table(
             lines,
-            {"of": "ACCOUNT", "issued": "ISSUED", "used": "USED", "held": "HELD", "left": "LEFT"},
+            {"of": "ACCOUNT", "unit": "UNIT", "issued": "ISSUED", "used": "USED", "held": "HELD", "left": "LEFT"},
             empty="Nothing has been granted yet.",
         )
         click.echo("It balances: issued = used + held + left." if found["balanced"] else "It does NOT balance:")

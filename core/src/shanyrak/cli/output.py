@@ -23,10 +23,10 @@ def table(
 ) -> None:
     """Rows as a table: by rich on a terminal, aligned plain text (one line a row) elsewhere.
 
-    `columns`: key -> heading, or only the keys. A missing or None value shows as `-`.
+    `columns`: key -> heading, or only the keys. A missing or None value shows as `-`, under no heading as nothing.
     """
     headings = dict(columns) if isinstance(columns, Mapping) else {key: key for key in columns}
-    cells = [[_cell(row.get(key)) for key in headings] for row in rows]
+    cells = [[_cell(row.get(key), "-" if heading else "") for key, heading in headings.items()] for row in rows]
     if not cells:
         click.echo(empty)
     elif sys.stdout.isatty():
@@ -35,11 +35,11 @@ def table(
         _plain(list(headings.values()), cells)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, empty: str) -> str:
     if value is None or value == "":
-        return "-"
+        return empty
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(one) for one in value) or "-"
+        return ", ".join(str(one) for one in value) or empty
     return "".join(c if c.isprintable() else " " for c in str(value))
 
 

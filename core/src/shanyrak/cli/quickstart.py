@@ -11,9 +11,11 @@ import click
 
 from shanyrak.cli.mishaps import say
 from shanyrak.cli.opened import as_json
-from shanyrak.cli.output import amount, duration, emit_json
+from shanyrak.cli.output import duration, emit_json
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from shanyrak.quickstart.run import Quickstart, Tick
 
 GLYPH = {"queued": "·", "starting": "▸", "running": "▶", "stopping": "▪", "done": "✓", "failed": "✗", "refused": "⊘",
@@ -66,6 +68,7 @@ def _progress(first: Quickstart, quiet: bool) -> tuple[AbstractContextManager[An
 
         click.echo(f"A site in {first.folder}; running {len(first.ids)} workloads of 5 projects.")
         return nullcontext(), lines
+    from rich.console import Group
     from rich.live import Live
     from rich.table import Table
     from rich.text import Text
@@ -73,16 +76,18 @@ def _progress(first: Quickstart, quiet: bool) -> tuple[AbstractContextManager[An
     live = Live(refresh_per_second=8, transient=True)
 
     def draw(rows: list[dict[str, Any]]) -> None:
-        shown = Table.grid(padding=(0, 2))
-        shown.add_row(Text(f"Running real work in {first.folder}", style="bold"))
         grid = Table.grid(padding=(0, 2))
         for row in rows:
             state = Text(f"{GLYPH.get(row['state'], ' ')} {row['state']}", style=COLOUR.get(row["state"], ""))
             grid.add_row(str(row["id"]), row["project"], row["name"], state, _tasks(row))
-        shown.add_row(grid)
         ended = sum(row["ended"] is not None for row in rows)
-        shown.add_row(Text(f"{ended} of {len(rows)} have ended", style="dim"))
-        live.update(shown)
+        live.update(
+            Group(
+                Text(f"Running real work in {first.folder}", style="bold"),
+                grid,
+                Text(f"{ended} of {len(rows)} have ended", style="dim"),
+            )
+        )
 
     return live, draw
 
@@ -97,29 +102,21 @@ def _tasks(row: dict[str, Any]) -> str:
 
 # ---- the page at its end --------------------------------------------------------------------------------------
 
+FOUND = 80
+"""Characters of a program's last line that the page shows."""
+
 
 def _page(first: Quickstart, found: dict[str, Any]) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else 110)
-
-    def shown(title: str, columns: list[tuple[str, str]], lines: list[list[Any]]) -> None:
-        table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
-        for name, justify in columns:
-            table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
-        for line in lines:
-            table.add_row(*line)
-        console.print(table)
-
+    console = Console(width=min(100, Console().width) if sys.stdout.isatty() else 100)
     pools = ", ".join(f"{pool.nodes} node of {pool.units} {pool.unit}s" for pool in first.site.commons.pools)
     console.print()
     console.print(Text(f"The first run took {found['seconds']:.0f} s. The facility is this machine: {pools}."))
     console.print()
-    _work(first, found, shown)
-    _account(first, found, shown)
+    console.print(_work(first, found))
+    console.print(_account(found))
     total = found["account"]["units"].get("cpu-second", {})
     verdict = "It balances" if found["account"]["balanced"] else "It does NOT balance"
     console.print(Text(f"{verdict}: issued {total.get('issued', 0):,} = used {total.get('used', 0):,} + held "
@@ -129,42 +126,59 @@ def _page(first: Quickstart, found: dict[str, Any]) -> None:
     refused = next((row["id"] for row in found["workloads"] if row["state"] == "refused"), found["workloads"][-1]["id"])
     project = found["workloads"][0]["project"]
     for command, purpose in (
-        (f"shanyrak -C {found['workspace']} why {refused}", "why that request was refused, and what would have passed"),
-        (f"shanyrak -C {found['workspace']} run --project {project} --walltime 1m --wait -- echo hello",
-         "submit work of your own (start `up` in another terminal)"),
-        (f"shanyrak -C {found['workspace']} up", "the controller: runs what is submitted until Ctrl-C"),
-    ):  # fmt: skip
-        console.print(Text(f"  {command}", style="cyan"), soft_wrap=True)
+        (f"why {refused}", "why that request was refused, and what would have passed"),
+        ("up", "the controller: runs what is submitted until Ctrl-C (leave it in another terminal)"),
+        (f"run --project {project} --walltime 1m --wait -- echo hello", "submit work of your own"),
+    ):
+        console.print(Text(f"  shanyrak -C {found['workspace']} {command}", style="cyan"), soft_wrap=True)
         console.print(Text(f"      {purpose}", style="dim"))
 
 
-def _work(first: Quickstart, found: dict[str, Any], shown: Any) -> None:
+def _table(title: str, columns: list[tuple[str, str]]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    for name, justify in columns:
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=justify == "right")  # type: ignore[arg-type]
+    return table
+
+
+def _work(first: Quickstart, found: dict[str, Any]) -> Table:
+    """Each project's work in a group of its own."""
+    from textwrap import shorten
+
     from rich.text import Text
 
     from shanyrak.quickstart.plan import PROJECTS
     from shanyrak.quickstart.run import outcome_words
 
-    sector = {project.id: project.sector for project in PROJECTS}
-    lines = []
-    for row in found["workloads"]:
-        waited = duration(row["started"] - row["submitted"]) if row["started"] else "-"
-        words = row["words"] if row["state"] == "refused" else first.said(row["id"]) or row["words"]
-        name = row["name"] + (f" x{row['tasks']['total']}" if "tasks" in row else "")
-        lines.append([str(row["id"]), f"{row['project']} ({sector.get(row['project'], '')})", name,
-                      Text(outcome_words(row), style=COLOUR.get(row["state"], "")), waited,
-                      duration(row["ran_ms"]) if row["started"] else "-", Text(words)])  # fmt: skip
-    shown("Who ran what", [("ID", "right"), ("PROJECT", "left"), ("WORK", "left"), ("OUTCOME", "left"), ("WAITED", "right"),
-                           ("RAN", "right"), ("WHAT IT FOUND, OR WHY NOT", "left")], lines)  # fmt: skip
+    table = _table("Who ran what", [("ID", "right"), ("WORK", "left"), ("OUTCOME", "left"), ("WAITED", "right"),
+                                    ("RAN", "right"), ("WHAT IT FOUND, OR WHY NOT", "left")])  # fmt: skip
+    for project in PROJECTS:
+        table.add_row("", Text(project.id, style="bold"), Text(project.sector, style="dim"), "", "",
+                      Text(project.organisation, style="dim"))  # fmt: skip
+        mine = [row for row in found["workloads"] if row["project"] == project.id]
+        for row in mine:
+            words = row["words"]
+            if row["state"] != "refused":
+                words = shorten(first.said(row["id"]) or words, FOUND, placeholder=" ...")
+            name = row["name"] + (f" x{row['tasks']['total']}" if "tasks" in row else "")
+            table.add_row(str(row["id"]), f"  {name}", Text(outcome_words(row), style=COLOUR.get(row["state"], "")),
+                          duration(row["started"] - row["submitted"]) if row["started"] else "-",
+                          duration(row["ran_ms"]) if row["started"] else "-", Text(words),
+                          end_section=row is mine[-1])  # fmt: skip
+    return table
 
 
-def _account(first: Quickstart, found: dict[str, Any], shown: Any) -> None:
+def _account(found: dict[str, Any]) -> Table:
     from shanyrak.quickstart.plan import PROJECTS
 
-    lines = []
+    pots = ("issued", "used", "held", "left")
+    table = _table("Who got what, in cpu-seconds", [("ORGANISATION", "left"), ("SECTOR", "left"),
+                                                     *((pot.upper(), "right") for pot in pots)])  # fmt: skip
     for project in PROJECTS:
-        pots = found["account"]["projects"].get(project.id, {}).get("cpu-second")
-        if pots:
-            lines.append([project.organisation, project.sector, project.title,
-                          *(amount(pots[pot], "cpu-second") for pot in ("issued", "used", "held", "left"))])  # fmt: skip
-    shown("Who got what", [("ORGANISATION", "left"), ("SECTOR", "left"), ("FOR", "left"), ("ISSUED", "right"),
-                           ("USED", "right"), ("HELD", "right"), ("LEFT", "right")], lines)  # fmt: skip
+        mine = found["account"]["projects"].get(project.id, {}).get("cpu-second")
+        if mine:
+            table.add_row(project.organisation, project.sector, *(f"{mine[pot]:,}" for pot in pots))
+    return table

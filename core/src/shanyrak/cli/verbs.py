@@ -36,7 +36,7 @@ SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     (
         "Tenants",
         (
-            _verb("project", "Add, change and list projects.", "tenants"),
+            _verb("project", "Add and list projects.", "tenants"),
             _verb("grant", "Grant an amount of a unit to a project; pull grants back.", "tenants"),
             _verb("account", "Show the account, or check that it balances."),
         ),
@@ -53,7 +53,7 @@ SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             _verb("verify", "Prove the journal: its chain, its tables, its account.", "journal"),
             _verb("backup", "Copy the journal while everything goes on.", "journal"),
             _verb("restore", "Bring a workspace back from a backup.", "journal"),
-            _verb("store", "Show where the journal is kept; move it to another store.", "journal"),
+            _verb("store", "Show where the journal is kept.", "journal"),
             _verb("plugin", "List, inspect, check, enable and disable plugins.", "plugin_verbs"),
         ),
     ),

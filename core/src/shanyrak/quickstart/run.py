@@ -116,5 +116,5 @@ class Quickstart:
 def outcome_words(row: dict[str, Any]) -> str:
     """Where a workload ended, in one or two words."""
     if row["state"] == states.FAILED and row["reason"] == "walltime":
-        return "stopped at its walltime"
+        return "walltime"
     return str(row["state"])

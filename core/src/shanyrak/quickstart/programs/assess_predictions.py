@@ -34,10 +34,7 @@ def wilson(right: int, of: int) -> tuple[float, float]:
 
 def bootstrap(right: NDArray[np.bool_], draws: int, rng: np.random.Generator) -> tuple[float, float]:
     """The percentile bootstrap's 95 % interval of the mean (Efron and Tibshirani, 1993)."""
-    means = [
-        right[rng.integers(len(right), size=(200, len(right)))].mean(axis=1)
-        for _ in range(max(1, draws // 200))
-    ]
+    means = [right[rng.integers(len(right), size=(200, len(right)))].mean(axis=1) for _ in range(max(1, draws // 200))]
     low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
     return float(low), float(high)
 
@@ -54,7 +51,6 @@ def main() -> None:
     rng = np.random.default_rng(args.seed)
     right = label == guess
     low, high = bootstrap(right, args.draws, rng)
-    print(f"accuracy {right.mean():.1%}, 95 % interval {low:.1%} to {high:.1%}, from {len(right)} images")
     by_digit = {}
     for digit in range(CLASSES):
         mine = right[label == digit]
@@ -63,6 +59,7 @@ def main() -> None:
         span = wilson(int(mine.sum()), len(mine))
         by_digit[str(digit)] = {"images": len(mine), "accuracy": float(mine.mean()), "interval": span}
         print(f"  {digit}: {mine.mean():6.1%}  ({span[0]:.1%} to {span[1]:.1%})  {len(mine)} images")
+    print(f"accuracy {right.mean():.1%} (95 % interval {low:.1%} to {high:.1%}, {len(right)} images)")
     confusion = np.zeros((CLASSES, CLASSES), dtype=np.int64)
     np.add.at(confusion, (label, guess), 1)
     files.write_json(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,7 @@ def main() -> None:
     rng = np.random.default_rng(args.seed)
     drawn = best + block_resample(rest, args.draws, args.block, rng) @ solve.T
 
-    def tell(values: Array, estimate: float) -> dict[str, float | list[float]]:
+    def tell(values: Array, estimate: float) -> dict[str, Any]:
         low, high = np.quantile(values, [0.025, 0.975])
         return {
             "estimate": round(float(estimate), 3),
@@ -71,9 +72,7 @@ def main() -> None:
 
     start, end = float(np.ceil(when[0])), float(np.floor(when[-1]))
     rates = {f"{y:.0f}": tell(growth(drawn, y), growth(best[None], y)[0]) for y in (start, MIDDLE, end)}
-    faster = tell(
-        growth(drawn, end) - growth(drawn, start), (growth(best[None], end) - growth(best[None], start))[0]
-    )
+    faster = tell(growth(drawn, end) - growth(drawn, start), (growth(best[None], end) - growth(best[None], start))[0])
     reached, reached_drawn = passes(best[None], args.level, when[-1])[0], passes(drawn, args.level, when[-1])
     if np.isnan(reached) or np.isnan(reached_drawn).any():
         ask.error(f"--level {args.level:g}: the trend does not surely reach it within a century")
@@ -101,9 +100,11 @@ def main() -> None:
     ]
     files.write_text(args.chart, chart.svg("Carbon dioxide at Mauna Loa", "year", "ppm", lines))
     for year, rate in rates.items():
-        print(f"{year}: rising {rate['estimate']:.2f} ppm a year (95 % interval {rate['interval']})")
+        low, high = rate["interval"]
+        print(f"{year}: rising {rate['estimate']:.2f} ppm a year (95 % interval {low:.2f} to {high:.2f})")
     print(f"the seasons swing by {swing:.1f} ppm")
-    print(f"{args.level:g} ppm in {crossing['estimate']:.1f} if the trend goes on ({crossing['interval']})")
+    low, high = crossing["interval"]
+    print(f"{args.level:g} ppm in {crossing['estimate']:.1f} if the trend goes on ({low:.1f} to {high:.1f})")
 
 
 if __name__ == "__main__":

@@ -16,9 +16,7 @@ DECAYS = (0.0, 1e-3, 1e-2, 1e-1)
 POINTS = tuple((rate, decay) for rate in RATES for decay in DECAYS)
 
 
-def fit(
-    x: NDArray[np.float64], y: NDArray[np.int64], rate: float, decay: float, steps: int
-) -> NDArray[np.float64]:
+def fit(x: NDArray[np.float64], y: NDArray[np.int64], rate: float, decay: float, steps: int) -> NDArray[np.float64]:
     """Weights (65, 10) of a softmax regression after `steps` of full gradient descent with momentum 0.9."""
     x = np.hstack([x, np.ones((len(x), 1))])
     weights = np.zeros((x.shape[1], digits.CLASSES))
@@ -67,9 +65,7 @@ def main() -> None:
             "steps": args.steps,
         },
     )
-    print(
-        f"point {args.task}: rate {rate:g}, decay {decay:g}: {mean:.1%} +- {spread:.1%} in {args.folds} folds"
-    )
+    print(f"point {args.task}: rate {rate:g}, decay {decay:g}: {mean:.1%} over {args.folds} folds, spread {spread:.1%}")
 
 
 if __name__ == "__main__":
