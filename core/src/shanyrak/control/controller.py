@@ -239,7 +239,7 @@ class Controller:
         watched = [a for a in self.open.values() if a.launched or a.token in self._told]
         for pool, attempts in self.engines.by_pool([*watched, *self._watch.values()]).items():
             reached, seen = self.engines.ask(pool, "observe", [a.token for a in attempts])
-            if not reached or len(seen) != len(attempts):
+            if not reached:
                 unknown += [a for a in attempts if a.token in self.open and not a.unknown]
                 continue
             for attempt, what in zip(attempts, seen, strict=True):
@@ -269,7 +269,8 @@ class Controller:
                 if seen.state in ("ended", "absent"):
                     end(writer, attempt, seen)
                 elif not attempt.started:
-                    started.setdefault(attempt.workload, []).append([attempt.token, seen.started_ms or writer.now])
+                    attempt.started = seen.started_ms or writer.now
+                    started.setdefault(attempt.workload, []).append([attempt.token, attempt.started])
                 else:
                     writer.append("attempt.known", attempt.token, {"tokens": [attempt.token]})
             for id_, pairs in started.items():
@@ -281,7 +282,6 @@ class Controller:
             attempt.unknown = True
         for attempt, seen in changes:
             attempt.unknown = False
-            attempt.started = attempt.started or seen.started_ms or 1
             if (seen.state == "absent" or seen.cause in INFRASTRUCTURE) and not seen.fenced:
                 self._watch[attempt.token] = attempt
             if seen.state in ("ended", "absent"):

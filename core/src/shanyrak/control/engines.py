@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
+from shanyrak.control import answers
 from shanyrak.control.settle import Open
 from shanyrak.errors import Problem
 from shanyrak.journal import points
@@ -19,6 +20,12 @@ log = logging.getLogger("shanyrak.engines")
 
 TROUBLE_S = 1.0
 """How long an engine that did not answer is left alone."""
+CHECKS: dict[str, Callable[..., tuple[Any, str]]] = {
+    "nodes": answers.nodes,
+    "launch": answers.launched,
+    "observe": answers.seen,
+}
+"""What of an answer is sound, by method."""
 
 
 class Engines:
@@ -31,18 +38,27 @@ class Engines:
         self._gone: dict[int, list[str]] = {}
 
     def ask(self, pool: int, verb: str, *arguments: Any) -> tuple[bool, Any]:
-        """Call a method of an engine: (it answered, its answer). An engine is a plugin: it may raise anything."""
+        """Call a method of an engine: (it answered, what of its answer is sound). It is a plugin: it may raise anything."""
         try:
             answer = getattr(self._engines[pool], verb)(*arguments)
-        except Exception as error:
-            words = str(error) if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
-            if self._trouble.get(pool) != words:
-                log.warning("engine of pool %s, %s: %s", pool, verb, words)
-            self._trouble[pool] = words
+            wrong = ""
+            if verb in CHECKS:
+                answer, wrong = CHECKS[verb](*arguments, answer)
+        except (Exception, SystemExit) as error:
+            self._note(pool, verb, str(error) if isinstance(error, Problem) else f"{type(error).__name__}: {error}")
             self._quiet_until[pool] = time.monotonic() + TROUBLE_S
             return False, ()
-        self._trouble.pop(pool, None)
+        if wrong:
+            self._note(pool, verb, wrong)
+        else:
+            self._trouble.pop(pool, None)
         return True, answer
+
+    def _note(self, pool: int, verb: str, words: str) -> None:
+        """Log trouble with an engine, once until it is another."""
+        if self._trouble.get(pool) != words:
+            log.warning("engine of pool %s, %s: %s", pool, verb, words)
+        self._trouble[pool] = words
 
     def answering(self, pool: int) -> bool:
         """Whether there is an engine for this pool that is not left alone just now."""
@@ -87,5 +103,5 @@ class Engines:
         for pool in self._engines:
             try:
                 self._engines[pool].close()
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 log.warning("engine of pool %s, close: %s: %s", pool, type(error).__name__, error)

@@ -1,0 +1,86 @@
+"""What engines answer, checked before anything is made of it: an engine is a plugin and may answer anything.
+
+An attempt of which nothing sound was said counts as `unknown`, a launch as not answered, a node as not reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from shanyrak.model.quantities import LARGEST
+from shanyrak.records import Launch, Launched, Node, Seen
+
+STATES = frozenset({"running", "ended", "absent", "unknown"})
+_NUMBERS = ("started_ms", "ended_ms", "ran_ms", "signal", "cpu_ms", "peak_memory")
+_WORDS = 4096
+
+
+def seen(tokens: Sequence[str], answer: Any) -> tuple[list[Seen], str]:
+    """One `Seen` for each token in the order asked, and what was wrong with the answer, if anything was."""
+    known: dict[str, Seen] = {}
+    wrong = ""
+    for one in answer:
+        fault = _seen_fault(one)
+        if fault:
+            wrong = wrong or fault
+        else:
+            known[one.token] = one
+    missing = next((token for token in tokens if token not in known), "")
+    if missing and not wrong:
+        wrong = f"it says nothing of {missing}"
+    return [known.get(token) or Seen(token, "unknown") for token in tokens], wrong
+
+
+def launched(launches: Sequence[Launch], answer: Any) -> tuple[list[Launched], str]:
+    """The sound answers to these launches, one a token, and what was wrong with the others."""
+    asked = {launch.token for launch in launches}
+    known: dict[str, Launched] = {}
+    wrong = ""
+    for one in answer:
+        sound = isinstance(one, Launched) and _texts(one.handle, one.refused, *one.isolation)
+        if sound and one.token in asked:
+            known[one.token] = one
+        else:
+            wrong = wrong or f"it answered {_short(one)}"
+    return list(known.values()), wrong or ("" if len(known) == len(asked) else "it left launches without an answer")
+
+
+def nodes(answer: Any) -> tuple[list[Node], str]:
+    """The sound nodes, and what was wrong with the others."""
+    found, wrong = [], ""
+    for one in answer:
+        if isinstance(one, Node) and _texts(one.name, one.reason) and _numbers(one.units, one.cpus, one.memory):
+            found.append(one)
+        else:
+            wrong = wrong or f"it answered {_short(one)}"
+    return found, wrong
+
+
+def _seen_fault(one: Any) -> str:
+    if not isinstance(one, Seen):
+        return f"it answered {_short(one)}, not a Seen"
+    if one.state not in STATES:
+        return f"it says that {one.token} is {_short(one.state)}"
+    if not _numbers(*(getattr(one, name) for name in _NUMBERS)):
+        return f"a number it gives for {one.token} is not a whole one from 0"
+    code = one.exit_code
+    if code is not None and (type(code) is not int or abs(code) > LARGEST):
+        return f"the exit code it gives for {one.token} is {_short(code)}"
+    return "" if _texts(one.cause, one.words, *one.isolation) else f"a text it gives for {one.token} is none"
+
+
+def _numbers(*values: Any) -> bool:
+    return all(type(value) is int and 0 <= value <= LARGEST for value in values)
+
+
+def _texts(*values: Any) -> bool:
+    """Whether each is text that the journal can keep (no lone surrogate, not endless)."""
+    return all(isinstance(v, str) and len(v) <= _WORDS and v == v.encode(errors="ignore").decode() for v in values)
+
+
+def _short(value: Any) -> str:
+    try:
+        return repr(value)[:80]
+    except Exception:
+        return f"a {type(value).__name__}"
