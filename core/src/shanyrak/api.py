@@ -38,7 +38,8 @@ __all__ = [
     "API_VERSION", "FAR", "MANY", "Command", "Decide", "Engine", "EngineContext", "EngineProblem",
     "EngineRecord", "Ints", "Launch", "Launched", "Meter", "Mirror", "Node", "Params", "Plan", "Plugin",
     "PluginProblem", "Policy", "Problem", "Refusal", "RefusedProblem", "Request", "Seen", "Service",
-    "ServiceContext", "Stages", "Store", "Unit", "UnfitProblem", "UsageProblem", "View", "Why", "as_decide", "hookimpl", "hookspec",
+    "ServiceContext", "Stages", "Store", "Unit", "UnfitProblem", "UsageProblem", "View", "Why", "as_decide",
+    "hookimpl", "hookspec",
 ]  # fmt: skip
 
 

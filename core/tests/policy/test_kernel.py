@@ -326,3 +326,24 @@ def test_no_nodes_no_jobs_no_pools():
     plan, carry = as_decide(lambda v, p: Stages())(Mirror().view(0, 0), {}, np.zeros(0, np.int64))
     assert plan.empty
     assert len(carry) == 0
+
+
+def test_the_fallback_keeps_promises_and_gives_none(machine, why):
+    import numpy as np
+    from shanyrak.policy.fallback import fallback
+
+    m = machine(1, 1)
+    m.run(1, [0], 1, end=10)
+    m.job(10, width=2, promise=10)
+    m.job(11, limit=11)
+    m.job(12, limit=5)
+    m.job(13, width=2)
+    plan, carry = fallback(m.mirror.view(1, 0), {"margin": 0}, np.array([7, 7, 7]))
+    assert plan.starts() == [(12, [[1]])]
+    assert plan.promise_job.tolist() == plan.stop_run.tolist() == []
+    assert (plan.hold_job.tolist(), plan.hold_at.tolist()) == ([10], [10_000])
+    assert why(plan)[11] == Why.FIT
+    m.mirror.promise(10, 0)
+    plan, carry = fallback(m.mirror.view(1, 0), {"margin": 0}, carry)
+    assert plan.promise_job.tolist() == []
+    assert [job for job, _ in plan.starts()] == [12], "the first that waits has a reservation all the same"

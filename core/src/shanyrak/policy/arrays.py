@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -24,5 +25,5 @@ def ints(values: Iterable[int] = ()) -> Ints:
 def ragged(rows: Sequence[Sequence[int]]) -> tuple[Ints, Ints]:
     """`ptr` (rows + 1) and the flat values: row i is `flat[ptr[i]:ptr[i + 1]]`."""
     ptr = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum([len(row) for row in rows], out=ptr[1:])
-    return ptr, ints(value for row in rows for value in row)
+    np.cumsum(list(map(len, rows)), out=ptr[1:])
+    return ptr, np.array(list(chain.from_iterable(rows)), np.int64)

@@ -20,7 +20,14 @@ def _choose() -> tuple[bool, Callable[[F], F]]:
         import numba
     except ImportError:
         return False, _identity
-    return True, cast(Callable[[F], F], numba.njit(cache=True))
+
+    def compile_(function: F) -> F:
+        try:
+            return cast(F, numba.njit(cache=True)(function))
+        except RuntimeError:  # no folder may be written for the cache: compile in each process
+            return cast(F, numba.njit(function))
+
+    return True, compile_
 
 
 COMPILED, jit = _choose()

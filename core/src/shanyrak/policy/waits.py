@@ -64,9 +64,9 @@ def _by_row(r: Round, why: Ints, left: Ints) -> None:
         own = rows[later]
         why[own[(why[own] & Why.GRANT == 0) & (d.held[own] == 0)]] |= Why.RESERVATION
         # A row's own reservation is no reason for it to wait when there is another.
-        held = np.unique(d.hold_row[: d.fill[0]])
-        held = held[(d.held[held] == 1) & (why[held] & (Why.FIT | Why.CAP | Why.WINDOW) != 0)]
-        why[held] &= ~np.int64(Why.RESERVATION)
+        for row in d.hold_row[: d.fill[0]].tolist():
+            if d.held[row] and why[row] & (Why.FIT | Why.CAP | Why.WINDOW):
+                why[row] &= ~int(Why.RESERVATION)
     full = q.room <= d.started
     if full.any():
         why[full] |= Why.TASKS

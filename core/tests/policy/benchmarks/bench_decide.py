@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-
 from shanyrak.policy.arrays import MANY, Ints
 from shanyrak.policy.compiled import COMPILED, jit
 from shanyrak.policy.mirror import Mirror
