@@ -6,6 +6,7 @@ by its token, what has one is observed.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -75,7 +76,7 @@ class Controller:
         self._timer = 0
         self._retrying = False
         self._version = -1
-        self._carry: Any = None
+        self._carry: list[int] = []
         self._observers = Observers(site)
         with self.journal.read() as rows:
             self.feed = Feed(rows)
@@ -146,6 +147,7 @@ class Controller:
             " AND NOT EXISTS (SELECT 1 FROM charge c WHERE c.token = a.token))"
         )
         attempts = [(_open(row), row[10]) for row in found]
+        self._carry = self._last_carry(rows)
         self.open = {attempt.token: attempt for attempt, lives in attempts if lives}
         self._watch = {attempt.token: attempt for attempt, lives in attempts if not lives}
         for token, pool in rows.all(
@@ -155,6 +157,12 @@ class Controller:
         ):
             if token not in self._watch:
                 self.engines.gone(pool, token)
+
+    def _last_carry(self, rows: Rows) -> list[int]:
+        """What the newest decision handed on, if the same policy made it."""
+        found = rows.one("SELECT payload FROM event WHERE type = 'decision.made' ORDER BY seq DESC LIMIT 1")
+        last = json.loads(found[0]) if found else {}
+        return list(last["carry"]) if last.get("policy") == self.decider.name else []
 
     def _recover(self) -> None:
         """After a failed transaction: forget what was only in memory and read it again."""
@@ -198,7 +206,7 @@ class Controller:
             log.warning("%s", problem)
             return
         self.decider.close()
-        self.decider, self._carry = decider, None
+        self.decider, self._carry = decider, []
 
     def _change_engines(self) -> None:
         """The facility was declared anew: engines are made for it as it is now."""
@@ -327,9 +335,8 @@ class Controller:
         from shanyrak.policy.arrays import ints
 
         points.reached("decide.before")
-        carry = ints([]) if self._carry is None else self._carry
         seq, now = self.feed.seq, self._now()
-        outcome = self.decider.decide(self.feed.mirror.view(seq, now), carry)
+        outcome = self.decider.decide(self.feed.mirror.view(seq, now), ints(self._carry))
         opened: list[Open] = []
         points.reached("intent.before")
         with self._acting() as writer:
@@ -339,7 +346,6 @@ class Controller:
             opened = self._write(writer, outcome, seq, now)
             self._decided = seq if moved else writer.seq
         points.reached("intent.after")
-        self._carry = outcome.carry
         self._wake = outcome.plan.wake if outcome.plan.wake > now else 0
         self.open.update({attempt.token: attempt for attempt in opened})
         self._catch_up()
@@ -359,6 +365,8 @@ class Controller:
             opened += started
         give(writer, plan.promise_job.tolist(), plan.promise_at.tolist(), int(self.decider.params["margin"]))
         if writer.seq > before or outcome.by == "fallback":
+            # The carry of a round that wrote nothing is let go, so that the journal alone gives every decision again.
+            self._carry = carry = outcome.carry.tolist()
             shown = {name: value for name, value in plan.to_dict().items() if not name.startswith("wait_")}
             writer.append(
                 "decision.made",
@@ -368,7 +376,7 @@ class Controller:
                     "now": now,
                     "policy": self.decider.name,
                     "params": dict(self.decider.params),
-                    "carry": outcome.carry.tolist(),
+                    "carry": carry,
                     "plan": shown,
                     "plan_hash": plan.hash(),
                     "outcome": outcome.by,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 WARM_UP_S = 60.0
 """A child that has not planned the small view by then is started anew."""
 RESPAWN_S = 5.0
+MOST_CARRY = 100_000
 _LENGTH = struct.Struct("<Q")
 
 
@@ -89,7 +90,7 @@ class Decider:
         if not cause:
             try:
                 plan, after = self._ask(view, carry)
-                wrong = check(view, plan, self.params)
+                wrong = check(view, plan, self.params) or _carry_fault(after)
                 if wrong is None:
                     return Outcome(plan, after, "policy")
                 cause = f"the referee refused its plan: {wrong}"
@@ -205,6 +206,15 @@ class Decider:
     def _kill(self, cause: str) -> None:
         self.close()
         self._died, self._trouble = time.monotonic(), cause
+
+
+def _carry_fault(carry: object) -> str | None:
+    """What is wrong with the carry of a policy, if anything is: it goes into the journal."""
+    import numpy as np
+
+    if isinstance(carry, np.ndarray) and carry.dtype == np.int64 and carry.ndim == 1 and carry.size <= MOST_CARRY:
+        return None
+    return f"its carry is no array of at most {MOST_CARRY:,} int64"
 
 
 class _Breach(Exception):
