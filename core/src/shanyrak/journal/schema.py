@@ -9,6 +9,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE event (seq INTEGER PRIMARY KEY, time BIGINT NOT NULL, actor TEXT NOT NULL, type TEXT NOT NULL,"
         " subject TEXT NOT NULL, payload TEXT NOT NULL, hash TEXT NOT NULL)",
+        "CREATE INDEX event_decision ON event (seq) WHERE type = 'decision.made'",
+        "CREATE INDEX event_promise ON event (subject, seq) WHERE type IN ('promise.given', 'promise.moved')",
         "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
         # The controller's heartbeat and the observers' cursors: not facts about the site, so not folded.
         "CREATE TABLE pulse (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
