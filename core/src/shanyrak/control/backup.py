@@ -66,7 +66,7 @@ def restore(source: Path, folder: Path) -> int:
                             file.write(part)
         except FileNotFoundError:
             raise UsageProblem(f"{source}", "there is no such file") from None
-        except (tarfile.TarError, KeyError, EOFError):
+        except (tarfile.TarError, KeyError, EOFError, IsADirectoryError):
             raise UsageProblem(
                 f"{source}",
                 "it is not a backup of a workspace, or not all of it",

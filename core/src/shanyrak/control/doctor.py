@@ -45,10 +45,15 @@ def examine(folder: Path, manager: PluginManager) -> list[Finding]:
 
 
 def _safely(look: Callable[[Site], Iterator[Finding]], site: Site) -> list[Finding]:
+    found: list[Finding] = []
     try:
-        return list(look(site))
+        for finding in look(site):
+            found.append(finding)
     except Problem as problem:
-        return [Finding("bad", problem.what, problem.why, problem.fix)]
+        found.append(Finding("bad", problem.what, problem.why, problem.fix))
+    except Exception as error:  # a file may go away, a table may be damaged
+        found.append(Finding("bad", look.__name__.strip("_"), f"it cannot be examined: {error!r}"))
+    return found
 
 
 def _plugins(manager: PluginManager) -> Iterator[Finding]:
@@ -70,7 +75,7 @@ def _folder(site: Site) -> Iterator[Finding]:
         yield Finding("ok", "the workspace", "only its owner may enter it")
     if site.secrets.is_dir():
         for secret in sorted(site.secrets.iterdir()):
-            if secret.stat().st_mode & 0o077:
+            if secret.lstat().st_mode & 0o077:
                 yield Finding("warn", f"secret {secret.name}", "others may read it", f"chmod 600 {secret}")
 
 
@@ -96,11 +101,18 @@ def _engines(site: Site) -> Iterator[Finding]:
     with site.journal.read() as rows:
         pools = rows.all("SELECT id, name, engine FROM pool WHERE present = 1 ORDER BY id")
     for pool, name, engine in pools:
-        made = site.engine(pool)
         try:
-            nodes = list(made.nodes())
-        finally:
-            made.close()
+            made = site.engine(pool)
+            try:
+                nodes = list(made.nodes())
+            finally:
+                made.close()
+        except Problem as problem:
+            yield Finding("bad", f"pool {name}: {problem.what}", problem.why, problem.fix)
+            continue
+        except (Exception, SystemExit) as error:  # an engine is a plugin
+            yield Finding("bad", f"pool {name}", f"engine {engine} raised {error!r}", "see `shanyrak plugin check`")
+            continue
         down = [node for node in nodes if not node.up]
         if down:
             yield Finding("warn", f"pool {name}", f"{len(down)} of {len(nodes)} nodes are down: {down[0].reason}")

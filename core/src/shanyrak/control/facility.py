@@ -63,11 +63,13 @@ def _difference(rows: Rows, commons: Commons) -> dict[str, Any]:
                 cap,
             ]
         )
-    return {} if wanted == _declared(rows) else wanted
+    for lines in wanted.values():
+        lines.sort()  # by number: the order in the file is no difference
+    return {} if wanted == _declared(rows, {line[0] for line in wanted["sectors"]}) else wanted
 
 
-def _declared(rows: Rows) -> dict[str, Any]:
-    """What the journal holds of it, in the same form."""
+def _declared(rows: Rows, sectors: set[int]) -> dict[str, Any]:
+    """What the journal holds of it, in the same form; of sectors those that are asked about, since they all stay."""
     return {
         "pools": [
             list(row)
@@ -83,6 +85,7 @@ def _declared(rows: Rows) -> dict[str, Any]:
             for row in rows.all(
                 "SELECT id, name, weight, floor, cap FROM account WHERE name LIKE 'sector/%' ORDER BY id"
             )
+            if row[0] in sectors
         ],
     }
 

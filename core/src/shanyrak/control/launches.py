@@ -16,6 +16,9 @@ from shanyrak.model.facility import Placement, Pool
 from shanyrak.model.workload import Spec
 from shanyrak.records import Launch
 
+LARGEST_SECRET = 100_000
+"""Bytes; Linux takes 131,071 in one variable of an environment."""
+
 
 def launches(rows: Rows, tokens: Sequence[str], secrets: Path) -> tuple[list[Launch], dict[str, str]]:
     """A `Launch` for each token, and for those that cannot have one (a secret is missing) why, in words."""
@@ -77,24 +80,32 @@ def base_environment(actor: str) -> dict[str, str]:
 
 
 def read_secrets(folder: Path, names: Sequence[str]) -> dict[str, str]:
-    """The secrets of those names. Raises UsageProblem when one is missing, open to others, or no text."""
-    values = {}
-    for name in names:
-        path = folder / name
-        try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        except OSError as error:
-            raise UsageProblem(
-                f"secret {name!r}", f"it cannot be read ({error.strerror})", f"put it into {path}, mode 0600"
-            ) from None
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
-                raise UsageProblem(f"secret {name!r}", "others may read its file", f"chmod 600 {path}")
-            try:
-                values[name] = file.read(1_000_000).decode().removesuffix("\n")
-            except UnicodeDecodeError:
-                raise UsageProblem(f"secret {name!r}", "it is not UTF-8 text") from None
-        if "\0" in values[name]:
-            raise UsageProblem(f"secret {name!r}", "it has a zero byte")
-    return values
+    """The secrets of those names. Raises UsageProblem when one is missing, no file, open to others, or no text."""
+    return {name: _secret(name, folder / name) for name in names}
+
+
+def _secret(name: str, path: Path) -> str:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe must not make us wait
+    except OSError as error:
+        raise UsageProblem(
+            f"secret {name!r}", f"it cannot be read ({error.strerror})", f"put it into {path}, mode 0600"
+        ) from None
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise UsageProblem(f"secret {name!r}", "it is not a file", f"put its text into {path}, mode 0600")
+        if status.st_mode & 0o077:
+            raise UsageProblem(f"secret {name!r}", "others may read its file", f"chmod 600 {path}")
+        raw = os.read(handle, LARGEST_SECRET + 1)
+    finally:
+        os.close(handle)
+    if len(raw) > LARGEST_SECRET:
+        raise UsageProblem(f"secret {name!r}", f"it is larger than {LARGEST_SECRET:,} bytes")
+    try:
+        value = raw.decode().removesuffix("\n")
+    except UnicodeDecodeError:
+        raise UsageProblem(f"secret {name!r}", "it is not UTF-8 text") from None
+    if "\0" in value:
+        raise UsageProblem(f"secret {name!r}", "it has a zero byte")
+    return value

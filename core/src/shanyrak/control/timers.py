@@ -16,7 +16,7 @@ _DUE = (
         "term",
         "SELECT id FROM workload WHERE ended = 0 AND state = 'queued' AND started = 0 AND term != 0 AND term <= ?",
     ),
-    ("backoff", "SELECT id FROM workload WHERE ended = 0 AND state = 'queued' AND backoff != 0 AND backoff <= ?"),
+    ("backoff", "SELECT id FROM workload WHERE ended = 0 AND backoff != 0 AND backoff <= ?"),
     ("window", 'SELECT id FROM "window" WHERE present = 1 AND until != 0 AND until <= ?'),
     ("promise", "SELECT id FROM workload WHERE ended = 0 AND promised != 0 AND promised < ?"),
 )
@@ -24,7 +24,7 @@ _NEXT = (
     "SELECT MIN(until) FROM credit WHERE state = 'active' AND until != 0",
     "SELECT MIN(start) FROM credit WHERE state = 'future'",
     "SELECT MIN(term) FROM workload WHERE ended = 0 AND state = 'queued' AND started = 0 AND term != 0",
-    "SELECT MIN(backoff) FROM workload WHERE ended = 0 AND state = 'queued' AND backoff != 0",
+    "SELECT MIN(backoff) FROM workload WHERE ended = 0 AND backoff != 0",
     'SELECT MIN(until) FROM "window" WHERE present = 1 AND until != 0',
     "SELECT MIN(promised) FROM workload WHERE ended = 0 AND promised != 0",
 )

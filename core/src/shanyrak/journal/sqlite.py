@@ -132,7 +132,7 @@ class SqliteStore:
             try:
                 copy = sqlite3.connect(part)
                 try:
-                    self._db.backup(copy, pages=4096)
+                    self._db.backup(copy)  # in one step: between two, another process's commit starts it anew
                     copy.execute("PRAGMA journal_mode = DELETE")
                 finally:
                     copy.close()

@@ -79,9 +79,11 @@ def _freed(rows: Rows, at: At, data: Data) -> None:
 
 @change("workload.ready")
 def _ready(rows: Rows, at: At, data: Data) -> None:
-    """Its pause after a refused launch is over."""
+    """Its pause after trouble is over; an array of which tasks live keeps its reason."""
+    rows.run("UPDATE workload SET backoff = 0 WHERE id = ?", (data["id"],))
     rows.run(
-        "UPDATE workload SET backoff = 0, reason = 'waiting', words = 'to be tried again' WHERE id = ?", (data["id"],)
+        "UPDATE workload SET reason = ?, words = 'to be tried again' WHERE id = ? AND state = ?",
+        (reasons.WAITING, data["id"], states.QUEUED),
     )
 
 
