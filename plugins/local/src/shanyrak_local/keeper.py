@@ -12,7 +12,6 @@ import os
 import resource
 import selectors
 import signal
-import socket
 import sys
 import time
 import traceback
@@ -24,26 +23,17 @@ from shanyrak_local.book import Writer
 from shanyrak_local.leases import Leases
 from shanyrak_local.linux import become_subreaper
 from shanyrak_local.logs import log_name
+from shanyrak_local.pool import Hand, Pool
 from shanyrak_local.recover import recover
 from shanyrak_local.wire import Channel, Message
 
 LINGER = 1.0
-SPARE = 64
 PULSE = 2.0
 SYNC = 0.1
 
 
 STOP = {"op": "stop", "cause": "stopped", "words": "it was asked to stop"}
 LEAVE = {"op": "stop", "cause": "node", "words": "the keeper was told to end, as when the machine is shut down"}
-
-
-class Hand:
-    """A worker as the keeper sees it."""
-
-    def __init__(self, pid: int, channel: Channel, namespace: bool) -> None:
-        self.pid, self.channel, self.namespace = pid, channel, namespace
-        self.started = proc.start_time(pid)
-        self.job: Job | None = None
 
 
 class Job:
@@ -83,8 +73,7 @@ class Keeper:
         recover(self.book, lock_fd)
         self.book.compact()
         self.live: dict[str, Job] = {}
-        self.idle: dict[bool, list[Hand]] = {True: [], False: []}
-        self.hands: dict[int, Hand] = {}
+        self.pool = Pool(self.logs, lock_fd)
         self.clients: dict[int, Channel] = {}
         self.watchers: set[int] = set()
         self.leases = Leases()
@@ -97,7 +86,6 @@ class Keeper:
             signal.signal(number, signal.SIG_IGN)
         self.news = False
         become_subreaper()
-        self.rights = False
         self.listener = wire.listen(folder)
         self.listener.setblocking(False)
         self.selector.register(self.listener, selectors.EVENT_READ, self.accept)
@@ -152,10 +140,7 @@ class Keeper:
         """Let go of everything; a client that came too late finds a closed socket and starts another keeper."""
         (self.folder / wire.NAME).unlink(missing_ok=True)
         self.listener.close()
-        for hand in self.hands.values():
-            hand.channel.sock.close()
-        for pid in self.hands:
-            os.waitpid(pid, 0)
+        self.pool.close()
         self.book.close()
 
     # ---- clients ----------------------------------------------------------------------------------------
@@ -301,26 +286,16 @@ class Keeper:
     # ---- workers ----------------------------------------------------------------------------------------
 
     def hand(self, namespace: bool) -> Hand:
-        """A free worker of a kind, forked when there is none."""
-        if self.idle[namespace]:
-            return self.idle[namespace].pop()
-        if namespace and not self.rights:
-            worker.gain_rights()
-            self.rights = True
-        ours, theirs = socket.socketpair()
-        try:
-            pid = worker.fork(theirs, self.logs, namespace, (self.lock_fd,))
-        except OSError:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        hand = Hand(pid, Channel(ours), namespace)
-        self.hands[pid] = hand
-        hand.channel.push({"op": "go"})
-        self.book.append({"k": "worker", "pid": pid, "start": hand.started})
-        self.book.flush()
-        self.selector.register(ours, selectors.EVENT_READ, lambda events: self.heard(hand, events))
+        """A free worker of a kind, forked and written down when there is none."""
+        hand = self.pool.idle_hand(namespace)
+        if hand is None:
+            hand = self.pool.fork(namespace)
+            self.book.append({"k": "worker", "pid": hand.pid, "start": hand.started})
+            self.book.flush()
+            hand.channel.push({"op": "go"})
+            self.selector.register(
+                hand.channel.sock, selectors.EVENT_READ, lambda events, hand=hand: self.heard(hand, events)
+            )
         return hand
 
     def heard(self, hand: Hand, events: int) -> None:
@@ -379,32 +354,21 @@ class Keeper:
         """The attempt is over: its leases and its worker are free."""
         del self.live[job.token]
         self.leases.give(job.token)
-        hand = job.hand
-        hand.job = None
-        if hand.pid in self.hands:
-            if len(self.idle[hand.namespace]) < SPARE:
-                self.idle[hand.namespace].append(hand)
-            else:
-                self.drop(hand)
-                os.waitpid(hand.pid, 0)
+        if job.hand.pid in self.pool.hands and not self.pool.give(job.hand):
+            self.drop(job.hand)
 
-    def drop(self, hand: Hand) -> None:
-        del self.hands[hand.pid]
-        if hand in self.idle[hand.namespace]:
-            self.idle[hand.namespace].remove(hand)
+    def drop(self, hand: Hand) -> int:
+        """Let a worker go; its exit code."""
         self.selector.unregister(hand.channel.sock)
-        hand.channel.sock.close()
+        return self.pool.drop(hand)
 
     def lost(self, hand: Hand) -> None:
-        """A worker died. Waiting for a namespace's process 1 waits for all in it; orphans of a sub-reaper are ours."""
-        self.drop(hand)
-        _, status = os.waitpid(hand.pid, 0)
-        if not hand.namespace:
-            self.kill_orphans()
+        """A worker died: its attempt has ended, and nothing of it is left."""
+        code = self.drop(hand)
         job = hand.job
         if job is None:
             return
-        words = f"its supervisor ended with status {os.waitstatus_to_exitcode(status)}; every process of it is gone"
+        words = f"its supervisor ended with status {code}; every process of it is gone"
         if job.running:
             now = time.time_ns() // 1_000_000
             ran = round((time.monotonic() - job.begun) * 1000)
@@ -413,14 +377,6 @@ class Keeper:
         for request, index in job.waiters:
             self.refuse(request, index, job.token, words)
         self.release(job)
-
-    def kill_orphans(self) -> None:
-        """Kill every child that is not a worker, until there is none."""
-        while orphans := [pid for pid in proc.children(os.getpid()) if pid not in self.hands]:
-            for pid in orphans:
-                os.kill(pid, signal.SIGKILL)
-            for pid in orphans:
-                os.waitpid(pid, 0)
 
 
 def say(**what: Any) -> None:

@@ -25,6 +25,10 @@ from shanyrak_local.spawn import NotStarted, start
 from shanyrak_local.wire import Message, receive, send
 
 STREAMS = ("stdout", "stderr")
+GROWTH = 1 << 30
+"""Bytes a second that a tree is taken to grow by, for how often its memory is looked at."""
+LAZY = 5.0
+"""Seconds between looks when nothing presses."""
 SANDBOX_FAILED = 1 << 8
 """The wait status of a sandbox that could not start the command: exit code 1."""
 
@@ -206,8 +210,9 @@ class Attempt:
         self.peak = max(self.peak, used)
         if limit and used > limit and not self.cause:
             self.end("memory", f"it used {used} bytes of memory, over its limit of {limit}", 0)
-        near = limit and used * 2 > limit
-        return min(max(0.05, age / 10), 0.1 if near else 1.0 if limit else 5.0)
+        near = 0.1 if used * 2 > limit else 0.5
+        room = max(near, (limit - used) / GROWTH) if limit else LAZY
+        return min(max(0.05, age / 10), room, LAZY)
 
 
 def gain_rights() -> None:
