@@ -347,3 +347,42 @@ def test_the_fallback_keeps_promises_and_gives_none(machine, why):
     plan, carry = fallback(m.mirror.view(1, 0), {"margin": 0}, carry)
     assert plan.promise_job.tolist() == []
     assert [job for job, _ in plan.starts()] == [12], "the first that waits has a reservation all the same"
+
+
+def test_a_reservation_holds_headroom_under_caps_too(machine, why):
+    m = machine(1, 1, 1, 1)
+    m.mirror.account(1, 0, cap=2)
+    m.mirror.left(1, 0, 10**6)
+    m.run(1, [0], 1, end=10, account=1)
+    m.job(10, width=2, account=1, promise=10)
+    m.job(11, account=1, limit=11)
+    m.job(12, account=1, limit=10)
+    m.job(13, limit=99)
+    plan = m.plan()
+    assert [job for job, _ in plan.starts()] == [12, 13]
+    assert why(plan) == {10: Why.CAP | Why.FIT, 11: Why.CAP | Why.RESERVATION}
+
+
+def test_order_names_only_those_behind_the_one_that_waits(machine, why):
+    import numpy as np
+
+    m = machine(1)
+    m.run(1, [0], 1, end=10)
+    for job in (10, 11, 12):
+        m.job(job)
+    m.job(13, block=Why.HOLD)
+    plan = m.plan(pack="strict", keys=(np.array([1, 0, 1, -1]),))
+    behind = Why.FIT | Why.ORDER
+    assert why(plan) == {10: behind, 11: Why.FIT, 12: behind, 13: Why.FIT | Why.HOLD}
+
+
+def test_a_window_and_a_reservation_that_only_together_keep_it_waiting(machine, why):
+    m = machine(2, 1, 1)
+    m.window(1, [2], 5, 100)
+    m.run(1, [0], 1, end=3)
+    m.job(10, units=2, limit=50, promise=3)
+    m.job(11, width=3, limit=5)
+    m.job(12, width=2, limit=6)
+    plan = m.plan()
+    # 10 takes node 0 from 3 s, the window node 2 from 5 s: either alone leaves two nodes to 12, together one.
+    assert why(plan) == {10: Why.FIT, 11: Why.RESERVATION, 12: Why.RESERVATION}
