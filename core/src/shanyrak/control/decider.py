@@ -92,7 +92,7 @@ class Decider:
                 plan, after = self._ask(view, carry)
                 wrong = check(view, plan, self.params) or _carry_fault(after)
                 if wrong is None:
-                    return Outcome(plan, after, "policy")
+                    return Outcome(_plain(plan), after, "policy")
                 cause = f"the referee refused its plan: {wrong}"
             except _Breach as breach:
                 cause = str(breach)
@@ -130,8 +130,13 @@ class Decider:
             self.record.stages,
             self.record.decide,
         ]
-        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
         self._born, self._trouble = time.monotonic(), ""
+        try:
+            self._child = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            )
+        except OSError as error:
+            self._kill(f"its process cannot be started ({error.strerror})")
 
     def _revive(self) -> None:
         now = time.monotonic()
@@ -186,7 +191,11 @@ class Decider:
     def _receive(self, timeout_s: float) -> tuple[Any, ...]:
         until = time.monotonic() + timeout_s
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size, until, timeout_s))
-        answer: tuple[Any, ...] = pickle.loads(self._read(length, until, timeout_s))
+        body = self._read(length, until, timeout_s)
+        try:
+            answer: tuple[Any, ...] = pickle.loads(body)
+        except Exception as error:  # what is unpickled may be the policy's own
+            raise _Breach(f"its answer cannot be read ({type(error).__name__}: {error})") from error
         return answer
 
     def _read(self, size: int, until: float, timeout_s: float) -> bytes:
@@ -206,6 +215,18 @@ class Decider:
     def _kill(self, cause: str) -> None:
         self.close()
         self._died, self._trouble = time.monotonic(), cause
+
+
+def _plain(plan: Plan) -> Plan:
+    """A plan that the referee let pass, as int64 arrays: it may have come as lists or narrower integers."""
+    from dataclasses import fields
+
+    import numpy as np
+
+    from shanyrak.policy.plan import Plan
+
+    columns = {f.name: np.asarray(getattr(plan, f.name)).astype(np.int64) for f in fields(Plan) if f.name != "wake"}
+    return Plan(**columns, wake=int(plan.wake))
 
 
 def _carry_fault(carry: object) -> str | None:
