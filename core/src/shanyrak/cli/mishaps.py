@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 
 import click
@@ -49,15 +50,22 @@ def usage_line(error: click.ClickException) -> str:
     """Click's message, what was probably meant, and where help is."""
     message = error.format_message().replace("\n", " ").rstrip(".")
     ctx = getattr(error, "ctx", None)
-    path = ctx.command_path if ctx is not None else "shanyrak"
+    path = ctx.command_path.removeprefix("shanyrak ") if ctx is not None else "shanyrak"
     option = getattr(error, "option_name", None)
     if option in ("-C",) and ctx is not None and ctx.parent is not None:
-        return f"{path}: -C comes first: `shanyrak -C DIR {path.removeprefix('shanyrak ')}`."
+        return f"{path}: -C comes first: `shanyrak -C DIR {path}`."
+    if isinstance(option, str) and re.fullmatch(r"-\d.*", option):
+        return f"{path}: {option}: a number here is not negative. See `{_help(path)}`."
+    message = re.sub(r"is not a valid integer( range)?", "is not a whole number", message)
     close = [str(name) for name in getattr(error, "possibilities", None) or ()]
     if close and "did you mean" not in message.lower():
         message += f". Did you mean {' or '.join(f'`{name}`' for name in close[:2])}?"
     end = "" if message.endswith("?") else "."
-    return f"{path}: {message}{end} See `{path} --help`."
+    return f"{path}: {message}{end} See `{_help(path)}`."
+
+
+def _help(path: str) -> str:
+    return "shanyrak --help" if path == "shanyrak" else f"shanyrak {path} --help"
 
 
 def say(line: str) -> None:

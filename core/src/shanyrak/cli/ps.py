@@ -29,7 +29,8 @@ def ps(frame: Frame, everything: bool, project: str, as_json: bool) -> None:
         row["waited"] = duration((begun or row["ended"] or now) - row["submitted"])
         row["ran"] = duration((row["ended"] or now) - begun) if begun else ""
         tasks = row.get("tasks")
-        row["size"] = f"{row['width']}x{row['units']} {row['unit']}" + (f" x{tasks['total']}" if tasks else "")
+        size = f"{row['width']}x{row['units']} {row['unit']}" if row["units"] else ""
+        row["size"] = size + (f" x{tasks['total']}" if tasks else "")
         if tasks:
             row["words"] += f" ({tasks['done']} done, {tasks['running']} running, {tasks['waiting']} waiting)"
     table(

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 def write_new(workspace: Path, commons: Commons) -> Path:
     """Write commons.toml into `workspace` (made 0700), 0600, durable on return. Never overwrites."""
-    workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageProblem(
+            f"{workspace}", f"no folder can be made there ({error.strerror})", "choose another"
+        ) from None
     path = workspace / FILE
     temporary = _beside(path, rendered(commons))
     try:
