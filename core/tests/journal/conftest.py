@@ -1,0 +1,64 @@
+"""A journal on a virtual clock, and a site's worth of events in it."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from shanyrak.journal.journal import Journal
+from shanyrak.journal.schema import migrate
+from shanyrak.journal.sqlite import SqliteStore
+from shanyrak.testing.fakes import Bench, VirtualClock, settle
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    made = SqliteStore(tmp_path / "journal.db", create=True, wait_s=0.2)
+    migrate(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def journal(store: SqliteStore, clock: VirtualClock) -> Journal:
+    return Journal(store, clock.ledger())
+
+
+@pytest.fixture(scope="session")
+def lived_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The journal of a site with every kind of row: grants, work that ended in each way, that lives, that waits."""
+    bench = Bench(tmp_path_factory.mktemp("lived") / "site")
+    bench.fund("p", 100_000)
+    bench.fund("q", 10_000, until=bench.clock.wall + 10_000_000)
+    first, second = bench.run(), bench.run("q", array="0-3%2")
+    bench.run(after=[first.id])
+    with bench.controller() as controller:
+        settle(controller)
+        engine = bench.engine()
+        bench.clock.advance(3_000)
+        engine.finish(engine.starts[0])
+        engine.finish(engine.starts[1], exit_code=3)
+        settle(controller)
+        bench.site.stop(second.id)
+        settle(controller)
+        bench.run("q", cpus=4, width=2)
+        bench.site.drain(["cpu-0"])
+        bench.site.add_window(["cpu-1"], bench.clock.wall + 1_000_000, 0)
+        settle(controller)
+        bench.site.journal.store.backup(str(bench.folder / "copy.db"))
+    bench.site.close()
+    return bench.folder / "copy.db"
+
+
+@pytest.fixture
+def lived(lived_file: Path, tmp_path: Path) -> Iterator[SqliteStore]:
+    """A copy of that journal, to be damaged."""
+    shutil.copy(lived_file, tmp_path / "lived.db")
+    store = SqliteStore(tmp_path / "lived.db")
+    yield store
+    store.close()
