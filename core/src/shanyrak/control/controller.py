@@ -21,11 +21,11 @@ from shanyrak.control.observers import Observers
 from shanyrak.control.promises import give, keep
 from shanyrak.control.settle import Open, end, late
 from shanyrak.errors import Problem, UnfitProblem
+from shanyrak.exchange import Launched, Seen
 from shanyrak.journal import points
 from shanyrak.journal.journal import Writer
 from shanyrak.journal.store import Row, Rows
 from shanyrak.model.reasons import INFRASTRUCTURE
-from shanyrak.records import Launched, Seen
 
 if TYPE_CHECKING:
     from shanyrak.api import Engine
@@ -401,6 +401,7 @@ class Controller:
             ]
             with self.journal.read() as rows:
                 self.lease.check(rows)
+            points.reached("launch.before")
             reached, replies = self.engines.ask(pool, "launch", ready) if ready else (True, ())
             points.reached("launch.after")
             if reached:

@@ -19,6 +19,7 @@ POINTS = (
     "decide.before",
     "intent.before",
     "intent.after",
+    "launch.before",
     "launch.after",
     "stopped.before",
     "stopped.after",
