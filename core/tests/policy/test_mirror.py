@@ -182,6 +182,7 @@ def test_the_room_of_an_array_survives_while_a_task_of_it_runs():
         (lambda m: m.node(0, 3, 1, True), "pool 3 is not known"),
         (lambda m: m.account(2, 2), "lower index"),
         (lambda m: m.submit(1, 0, 0, 0, 1, 1, 1, 1, 1), "at least 1"),
+        (lambda m: m.submit(1, 0, 0, 1, 1, 1, 1, FAR, 1), "more than can be counted"),
         (lambda m: m.submit(1, 7, 0, 1, 1, 1, 1, 1, 1), "account 7 or pool 0 is not known"),
         (lambda m: m.start(1, 1, [0], 0, 1), "job 1 has no task to start"),
         (lambda m: m.adopt(1, 1, 0, 1, [5], 0, 1), "node of [5]"),

@@ -183,3 +183,17 @@ def test_the_same_view_gives_the_same_plan_and_deciding_changes_no_view(world):
     assert first.hash() == second.hash()
     assert carry.tolist() == again.tolist()
     assert all((np.asarray(getattr(view, name)) == value).all() for name, value in before.items())
+
+
+@SETTINGS
+@given(worlds(), st.integers(1, 3))
+def test_visiting_in_parts_changes_nothing(world, part):
+    from shanyrak.policy import pack
+
+    whole, _ = policy(world)(build(world).view(1, NOW), PARAMS, NONE)
+    before, pack.PART = pack.PART, part
+    try:
+        parts, _ = policy(world)(build(world).view(1, NOW), PARAMS, NONE)
+    finally:
+        pack.PART = before
+    assert parts.hash() == whole.hash()

@@ -39,6 +39,8 @@ class Desk(NamedTuple):
     """[rows] 1 where the row's next task has a reservation."""
     reserved: Ints
     """[pools] reservations."""
+    tested: Ints
+    """[pools] how many rows were tested for a reservation."""
     blocker: Ints
     """[pools] the row that nothing may pass, -1 for none (strict)."""
     fill: Ints
@@ -306,7 +308,6 @@ def visit(g: Ground, q: Queue, d: Desk, rows: Ints, strict: bool, depth: int, si
     """
     pools = len(d.reserved)
     chosen = np.empty(g.nodes, np.int64)
-    tests = np.zeros(pools, np.int64)
     # Room only shrinks within a round: what failed once fails again, while the instants are the same.
     failed = np.full((pools, sizes, LOOK), FAR, np.int64)
     instants = g.fill[1]
@@ -334,9 +335,9 @@ def visit(g: Ground, q: Queue, d: Desk, rows: Ints, strict: bool, depth: int, si
                 may -= 1
             elif result == NO_NODES:
                 failed[pool, size, memo] = min(failed[pool, size, memo], q.width[row])
-        if result != NO_NODES or tests[pool] >= LOOK + depth or not (strict or d.reserved[pool] < depth):
+        if result != NO_NODES or d.tested[pool] >= LOOK + depth or not (strict or d.reserved[pool] < depth):
             continue
-        tests[pool] += 1
+        d.tested[pool] += 1
         at = earliest(g, q, row, False, chosen)
         if at < 0 or not _headroom(g, q, row, _room_at(g, at), at):
             continue

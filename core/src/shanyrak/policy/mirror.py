@@ -105,6 +105,8 @@ class Mirror:
         """
         if min(width, units, tasks, limit) < 1:
             raise ValueError(f"job {job}: width, units, tasks and limit must be at least 1")
+        if width * units * limit >= FAR:
+            raise ValueError(f"job {job}: {width} x {units} units for {limit} ms is more than can be counted")
         if account >= self._accounts.size or pool >= len(self._pools):
             raise ValueError(f"job {job}: account {account} or pool {pool} is not known")
         row = self._jobs.find(job)

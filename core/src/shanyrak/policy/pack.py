@@ -14,6 +14,9 @@ from shanyrak.policy.tables import layer_of, layers, look
 from shanyrak.policy.view import View
 from shanyrak.policy.waits import waits
 
+PART = 512
+"""Rows visited between two looks at who still fits: a full machine is noticed soon, the rest is never sorted."""
+
 
 def pack(view: View, stages: Stages, params: Params, carry: Ints, new_promises: bool = True) -> tuple[Plan, Ints]:
     """The plan for `stages`, and the reservations to carry into the next round."""
@@ -33,8 +36,13 @@ def pack(view: View, stages: Stages, params: Params, carry: Ints, new_promises: 
         keep(g, q, d, promised, *read_slots(carry, view, promised))
         free[promised] = (d.held[promised] == 0) & (view.job_tasks[promised] > d.started[promised])
 
-    visit(g, q, d, r.order.sort(_worth_a_visit(r, free, strict, depth)), strict, depth, len(r.sizes))
-    return _plan(r, params, new_promises)
+    while True:
+        rows = _worth_a_visit(r, free, strict, depth)
+        part = r.order.first(rows, PART)
+        visit(g, q, d, part, strict, depth, len(r.sizes))
+        if len(rows) <= PART or (strict and (d.blocker >= 0).all()):
+            return _plan(r, params, new_promises)
+        free[part] = False
 
 
 def _worth_a_visit(r: Round, free: Mask, strict: bool, depth: int) -> Ints:

@@ -89,7 +89,8 @@ def set_up(view: View, stages: Stages, depth: int) -> Round:
         start_row=np.empty(units, np.int64), start_off=np.empty(units, np.int64),
         start_nodes=np.empty(units, np.int64),
         started=np.zeros(rows, np.int64), held=np.zeros(rows, np.int64),
-        reserved=np.zeros(pools, np.int64), blocker=np.full(pools, -1, np.int64), fill=np.zeros(4, np.int64),
+        reserved=np.zeros(pools, np.int64), tested=np.zeros(pools, np.int64),
+        blocker=np.full(pools, -1, np.int64), fill=np.zeros(4, np.int64),
     )  # fmt: skip
     need, longest = view.shape_width * view.shape_units, int(made.limit.max(initial=0))
     r = Round(
