@@ -109,6 +109,7 @@ class Controller:
     def step(self) -> bool:
         """One round; True when something was done."""
         self.lease.heartbeat()
+        self._catch_up()  # first, so that what was stopped meanwhile is not launched
         busy = self._report_nodes()
         busy |= self._observe()
         busy |= self._stop()
@@ -117,7 +118,7 @@ class Controller:
         self._catch_up()
         if self._decided != self.feed.seq or (self._wake and self._now() >= self._wake):
             busy |= self._decide()
-        self._observers.show()
+        busy |= self._observers.show()
         self.engines.forget(FORGET if busy else 1)
         return busy
 
@@ -142,7 +143,7 @@ class Controller:
         """What lives, and what was closed as lost and may still report, from the tables."""
         found = rows.all(
             "SELECT a.token, a.id, a.workload, a.task, a.try, w.pool, a.launched, a.started, a.stop, a.unknown_since,"
-            " a.open FROM attempt a JOIN workload w ON w.id = a.workload WHERE a.open = 1 OR (w.state = 'lost'"
+            " a.open FROM attempt a JOIN workload w ON w.id = a.workload WHERE a.open = 1 OR ((w.lost != 0 OR w.unfenced = 1)"
             " AND a.cause IN ('absent', 'node', 'unknown')"
             " AND NOT EXISTS (SELECT 1 FROM charge c WHERE c.token = a.token))"
         )

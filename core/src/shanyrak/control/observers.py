@@ -23,10 +23,10 @@ class Observers:
             found = rows.one("SELECT value FROM pulse WHERE name = 'observed'")
         self._seq = int(found[0]) if found else 0
 
-    def show(self) -> None:
-        """Show what is new."""
+    def show(self) -> bool:
+        """Show what is new, a batch at most; True when there may be more."""
         if not self._wanted:
-            return
+            return False
         with self._site.journal.read() as rows:
             new = events(rows, self._seq, BATCH)
         for event in new:
@@ -38,3 +38,4 @@ class Observers:
                     "INSERT INTO pulse VALUES ('observed', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                     (self._seq,),
                 )
+        return len(new) == BATCH
