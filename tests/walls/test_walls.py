@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "core" / "src" / "shanyrak"
 PLUGINS = sorted(path for path in (ROOT / "plugins").glob("*/src/shanyrak_*") if path.is_dir())
 
-CONTRACT = {"records", "hookspecs", "api", "errors"}
+CONTRACT = {"errors", "records", "exchange", "hookspecs", "api"}
 """What plugin authors import: the standard library and pluggy, nothing else, when it is imported."""
 
 ROOMS = {
@@ -21,9 +21,9 @@ ROOMS = {
     "policy": {"errors", "records", "model", "policy"},
     "journal": {"errors", "records", "model", "journal"},
     "config": {"errors", "records", "plugins.names", "config"},
-    "plugins": {"errors", "records", "hookspecs", "api", "config", "plugins"},
+    "plugins": {"errors", "records", "exchange", "hookspecs", "api", "config", "plugins"},
     "control": {
-        "errors", "records", "hookspecs", "api", "model", "policy", "journal", "config", "plugins", "control",
+        "errors", "records", "exchange", "hookspecs", "api", "model", "policy", "journal", "config", "plugins", "control",
     },
 }  # fmt: skip
 """Room -> what of the core it may import (and the package's own `__version__`)."""

@@ -14,24 +14,7 @@ from shanyrak.errors import (
     UsageProblem,
 )
 from shanyrak.hookspecs import hookimpl, hookspec
-from shanyrak.records import (
-    API_VERSION,
-    Command,
-    EngineContext,
-    Launch,
-    Launched,
-    Meter,
-    Node,
-    Plugin,
-    Policy,
-    Refusal,
-    Request,
-    Seen,
-    Service,
-    ServiceContext,
-    Store,
-    Unit,
-)
+from shanyrak.records import API_VERSION, Command, Meter, Plugin, Policy, Service, Store, Unit
 from shanyrak.records import Engine as EngineRecord
 
 __all__ = [
@@ -91,6 +74,7 @@ class Engine(Protocol):
 
 
 if TYPE_CHECKING:
+    from shanyrak.exchange import EngineContext, Launch, Launched, Node, Refusal, Request, Seen, ServiceContext
     from shanyrak.policy.arrays import FAR, MANY, Ints
     from shanyrak.policy.mirror import Mirror
     from shanyrak.policy.plan import Plan
@@ -98,16 +82,20 @@ if TYPE_CHECKING:
     from shanyrak.policy.stages import Decide, Params, Stages, as_decide
     from shanyrak.policy.view import View
 
-_POLICY = {
-    "FAR": "arrays", "MANY": "arrays", "Ints": "arrays", "Mirror": "mirror", "Plan": "plan", "Why": "reasons",
-    "Decide": "stages", "Params": "stages", "Stages": "stages", "as_decide": "stages", "View": "view",
+_LATER = {
+    **dict.fromkeys(("EngineContext", "Launch", "Launched", "Node", "Refusal", "Request", "Seen", "ServiceContext"),
+                    "shanyrak.exchange"),
+    **dict.fromkeys(("FAR", "MANY", "Ints"), "shanyrak.policy.arrays"),
+    **dict.fromkeys(("Decide", "Params", "Stages", "as_decide"), "shanyrak.policy.stages"),
+    "Mirror": "shanyrak.policy.mirror", "Plan": "shanyrak.policy.plan", "View": "shanyrak.policy.view",
+    "Why": "shanyrak.policy.reasons",
 }  # fmt: skip
-"""The names of the policy contract and where they are: numpy is loaded when a policy asks for one."""
+"""Names that are loaded when one is asked for: an entry point needs none of them, and numpy only a policy."""
 
 
 def __getattr__(name: str) -> Any:
-    if name in _POLICY:
-        import importlib
+    if name in _LATER:
+        from importlib import import_module
 
-        return getattr(importlib.import_module(f"shanyrak.policy.{_POLICY[name]}"), name)
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

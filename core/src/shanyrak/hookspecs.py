@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from shanyrak.records import Command, Engine, Meter, Policy, Refusal, Request, Service, Store, Unit
+    from shanyrak.exchange import Refusal, Request
+    from shanyrak.records import Command, Engine, Meter, Policy, Service, Store, Unit
 
 hookspec = pluggy.HookspecMarker("shanyrak")
 hookimpl = pluggy.HookimplMarker("shanyrak")

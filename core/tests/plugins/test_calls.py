@@ -8,10 +8,11 @@ import sys
 
 import pytest
 from shanyrak.errors import PluginProblem, UsageProblem
+from shanyrak.exchange import Refusal, Request
 from shanyrak.plugins.guard import Broken, guarded
 from shanyrak.plugins.loading import load
 from shanyrak.plugins.switches import Switches
-from shanyrak.records import Command, Engine, Refusal, Request
+from shanyrak.records import Command, Engine
 from shanyrak.testing.distribution import write_plugin
 
 REQUEST = Request("p", "startup", "me", "gpu", "gpu", 1, 8, 1, 3_600_000, {"argv": ["true"]}, 0)

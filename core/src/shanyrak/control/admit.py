@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shanyrak.errors import RefusedProblem, UsageProblem
+from shanyrak.exchange import Refusal, Request
 from shanyrak.journal.store import Rows
 from shanyrak.model import reasons, states
 from shanyrak.model.facility import Placement, Pool, place
 from shanyrak.model.quantities import amount_words, duration_words
 from shanyrak.model.workload import Spec
-from shanyrak.records import Refusal, Request
 
 Hooks = Callable[[Request], Iterable[Refusal]]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from shanyrak.exchange import Launch, Launched, Node, Seen
 from shanyrak.model.quantities import LARGEST
-from shanyrak.records import Launch, Launched, Node, Seen
 
 STATES = frozenset({"running", "ended", "absent", "unknown"})
 _NUMBERS = ("started_ms", "ended_ms", "ran_ms", "signal", "cpu_ms", "peak_memory")

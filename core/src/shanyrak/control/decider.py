@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 WARM_UP_S = 60.0
 """A child that has not planned the small view by then is started anew."""
 RESPAWN_S = 5.0
-MOST_CARRY = 100_000
 _LENGTH = struct.Struct("<Q")
 
 
@@ -77,6 +76,7 @@ class Decider:
 
     def decide(self, view: View, carry: Ints) -> Outcome:
         """Plan one round. Never raises for what a policy does."""
+        from shanyrak.policy.arrays import carry_fault
         from shanyrak.policy.fallback import fallback
         from shanyrak.policy.referee import check
 
@@ -90,9 +90,9 @@ class Decider:
         if not cause:
             try:
                 plan, after = self._ask(view, carry)
-                wrong = check(view, plan, self.params) or _carry_fault(after)
+                wrong = check(view, plan, self.params) or carry_fault(after)
                 if wrong is None:
-                    return Outcome(_plain(plan), after, "policy")
+                    return Outcome(plan.plain(), after, "policy")
                 cause = f"the referee refused its plan: {wrong}"
             except _Breach as breach:
                 cause = str(breach)
@@ -215,27 +215,6 @@ class Decider:
     def _kill(self, cause: str) -> None:
         self.close()
         self._died, self._trouble = time.monotonic(), cause
-
-
-def _plain(plan: Plan) -> Plan:
-    """A plan that the referee let pass, as int64 arrays: it may have come as lists or narrower integers."""
-    from dataclasses import fields
-
-    import numpy as np
-
-    from shanyrak.policy.plan import Plan
-
-    columns = {f.name: np.asarray(getattr(plan, f.name)).astype(np.int64) for f in fields(Plan) if f.name != "wake"}
-    return Plan(**columns, wake=int(plan.wake))
-
-
-def _carry_fault(carry: object) -> str | None:
-    """What is wrong with the carry of a policy, if anything is: it goes into the journal."""
-    import numpy as np
-
-    if isinstance(carry, np.ndarray) and carry.dtype == np.int64 and carry.ndim == 1 and carry.size <= MOST_CARRY:
-        return None
-    return f"its carry is no array of at most {MOST_CARRY:,} int64"
 
 
 class _Breach(Exception):

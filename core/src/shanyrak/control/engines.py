@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from shanyrak.control import answers
 from shanyrak.control.settle import Open
 from shanyrak.errors import Problem
+from shanyrak.exchange import Node
 from shanyrak.journal import points
-from shanyrak.records import Node
 
 if TYPE_CHECKING:
     from shanyrak.api import Engine

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from shanyrak.control.admit import unknown
 from shanyrak.errors import UsageProblem
+from shanyrak.exchange import Node
 from shanyrak.journal import points
 from shanyrak.journal.journal import Journal
 from shanyrak.journal.store import Rows
 from shanyrak.model.facility import Pool
-from shanyrak.records import Node
 
 if TYPE_CHECKING:
     from shanyrak.config.commons import Commons

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from shanyrak.control.site import Site, default_manager, refuse_used
 from shanyrak.errors import UsageProblem
+from shanyrak.exchange import EngineContext, Node
 from shanyrak.model.facility import Pool
-from shanyrak.records import EngineContext, Node
 
 if TYPE_CHECKING:
     from shanyrak.config.commons import Commons

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shanyrak.errors import Problem, UsageProblem
+from shanyrak.exchange import Launch
 from shanyrak.journal.journal import submission
 from shanyrak.journal.store import Rows
 from shanyrak.model.facility import Placement, Pool
 from shanyrak.model.workload import Spec
-from shanyrak.records import Launch
 
 LARGEST_SECRET = 100_000
 """Bytes; Linux takes 131,071 in one variable of an environment."""

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from shanyrak.errors import Problem, UnfitProblem
+from shanyrak.exchange import ServiceContext
 from shanyrak.plugins.loading import load
-from shanyrak.records import ServiceContext
 
 if TYPE_CHECKING:
     from shanyrak.control.site import Site

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shanyrak.control.requests import settle_dependents
+from shanyrak.exchange import Seen
 from shanyrak.journal.accounts import LEFT, balance
 from shanyrak.journal.journal import Writer
 from shanyrak.model import reasons, states
 from shanyrak.model.quantities import duration_words, memory_words
-from shanyrak.records import Seen
 
 RATE = "1"
 """Version of the charging formula, kept with each charge."""

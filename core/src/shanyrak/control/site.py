@@ -15,6 +15,7 @@ from shanyrak.control.admit import Desk, Receipt
 from shanyrak.control.decider import Decider, find_policy
 from shanyrak.control.launches import read_secrets
 from shanyrak.errors import PluginProblem, RefusedProblem, UnfitProblem, UsageProblem
+from shanyrak.exchange import EngineContext, Node
 from shanyrak.journal.clock import Clock
 from shanyrak.journal.journal import Journal, events
 from shanyrak.journal.schema import MIGRATIONS, migrate
@@ -22,7 +23,6 @@ from shanyrak.journal.sqlite import SqliteStore
 from shanyrak.journal.store import Rows, Store
 from shanyrak.model.quantities import UNITS
 from shanyrak.model.workload import Spec, parse_spec
-from shanyrak.records import EngineContext, Node
 
 if TYPE_CHECKING:
     from shanyrak.api import Engine

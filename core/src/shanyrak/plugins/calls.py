@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shanyrak.plugins.guard import Broken, guarded, one_line
 from shanyrak.plugins.record_check import fault
-from shanyrak.records import Refusal
+
+if TYPE_CHECKING:
+    from shanyrak.exchange import Refusal
 
 MOST_RECORDS = 1000
 """What one plugin may give for one hook; more is taken for a loop without an end."""
@@ -34,6 +36,8 @@ def collect(hook: str, call: Callable[[], Any], kind: type) -> list[Any]:
 
 def decide(hook: str, call: Callable[[], Any], plugin: str) -> Refusal | None:
     """The judgement of one plugin; one that cannot judge refuses, under the rule `plugin.NAME`."""
+    from shanyrak.exchange import Refusal
+
     try:
         with guarded("it failed"):
             answer = call()

@@ -12,7 +12,7 @@ from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import pluggy
 
@@ -27,18 +27,10 @@ from shanyrak.plugins.record_check import command_fault, key_of
 from shanyrak.plugins.settle import idle_hooks, settle
 from shanyrak.plugins.states import ACTIVE, DISABLED, FAILED, INCOMPATIBLE, Judged, PluginState, describe
 from shanyrak.plugins.switches import Switches
-from shanyrak.records import (
-    Command,
-    Engine,
-    Meter,
-    Plugin,
-    Policy,
-    Refusal,
-    Request,
-    Service,
-    Store,
-    Unit,
-)
+from shanyrak.records import Command, Engine, Meter, Plugin, Policy, Service, Store, Unit
+
+if TYPE_CHECKING:
+    from shanyrak.exchange import Refusal, Request
 
 R = TypeVar("R")
 

@@ -27,3 +27,14 @@ def ragged(rows: Sequence[Sequence[int]]) -> tuple[Ints, Ints]:
     ptr = np.zeros(len(rows) + 1, np.int64)
     np.cumsum(list(map(len, rows)), out=ptr[1:])
     return ptr, np.array(list(chain.from_iterable(rows)), np.int64)
+
+
+MOST_CARRY = 100_000
+"""More numbers than this no policy may carry from round to round: they go into the journal."""
+
+
+def carry_fault(carry: object) -> str | None:
+    """What is wrong with the carry that a policy answered, if anything is."""
+    if isinstance(carry, np.ndarray) and carry.dtype == np.int64 and carry.ndim == 1 and carry.size <= MOST_CARRY:
+        return None
+    return f"its carry is no array of at most {MOST_CARRY:,} int64"

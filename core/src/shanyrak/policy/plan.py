@@ -87,6 +87,11 @@ class Plan:
         """
         return cls(**{name: value if name == "wake" else _column(value) for name, value in data.items()})
 
+    def plain(self) -> Plan:
+        """The same as int64 arrays: a plan that the referee let pass may have come as lists or narrower integers."""
+        columns = {f.name: np.asarray(getattr(self, f.name)).astype(np.int64) for f in fields(self) if f.name != "wake"}
+        return Plan(**columns, wake=int(self.wake))
+
     def hash(self) -> str:
         """sha256 over each field's name, length and little-endian int64 values: equal plans, equal hash."""
         digest = hashlib.sha256()

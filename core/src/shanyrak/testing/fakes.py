@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shanyrak.exchange import EngineContext, Launch, Launched, Node, Seen
 from shanyrak.hookspecs import hookimpl
-from shanyrak.records import Engine, EngineContext, Launch, Launched, Node, Plugin, Seen
+from shanyrak.records import Engine, Plugin
 
 if TYPE_CHECKING:
     from shanyrak.control.admit import Receipt
@@ -323,12 +324,16 @@ class Bench:
 
     @contextmanager
     def controller(self) -> Iterator[Controller]:
-        """The controller, closed at the end."""
-        acting = self.site.controller()
+        """The controller over a connection of its own, as in a process of its own; closed at the end."""
+        site = self.open()
         try:
-            yield acting
+            acting = site.controller()
+            try:
+                yield acting
+            finally:
+                acting.close()
         finally:
-            acting.close()
+            site.close()
 
     def state(self, id_: int) -> str:
         """The state of one workload and its reason, as `state/reason`."""
@@ -349,8 +354,10 @@ class Bench:
 
 
 def settle(controller: Controller, rounds: int = 50) -> None:
-    """Rounds until one does nothing. AssertionError when that does not come: a round that is always busy."""
+    """Rounds until two in a row do nothing. AssertionError when that does not come: a round that is always busy."""
+    still = 0
     for _ in range(rounds):
-        if not controller.step():
+        still = 0 if controller.step() else still + 1
+        if still == 2:
             return
     raise AssertionError(f"the controller is still busy after {rounds} rounds")

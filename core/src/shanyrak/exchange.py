@@ -1,0 +1,148 @@
+"""What passes between the core and plugins while work is done: requests, refusals, launches, what was seen.
+
+Frozen, plain, stdlib only, like `records`; apart from them because the start of the command line needs none of it.
+Times are milliseconds since the epoch, durations milliseconds, memory bytes, everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# ---- admission ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is refused: the rule, the reason in words, its inputs, the nearest request that would pass."""
+
+    rule: str
+    words: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    nearest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as admission sees it, after it was reduced to units."""
+
+    project: str
+    sector: str
+    actor: str
+    pool: str
+    unit: str
+    width: int
+    units: int
+    tasks: int
+    walltime_ms: int
+    spec: Mapping[str, Any]
+    now_ms: int
+
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceContext:
+    """What a service is run with; it returns soon after `stopped()` is true."""
+
+    workspace: str
+    settings: Any
+    stopped: Callable[[], bool]
+
+
+# ---- what passes between the core and an engine -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EngineContext:
+    """What an engine is made with: one engine object serves one pool.
+
+    `folder` is the engine's own, private and kept between runs; `unit` is what one unit of the pool is (`gpu` or
+    `cpu`); `nodes` are the pool's nodes as declared (empty: the engine says what is there).
+    """
+
+    pool: str
+    folder: str
+    settings: Any
+    nodes: tuple[Node, ...] = ()
+    unit: str = "cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node as declared or as an engine reports it. `units` are whole GPUs or CPU slots."""
+
+    name: str
+    units: int
+    cpus: int
+    memory: int
+    up: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One attempt to be started: everything an engine may know. The token is the attempt's identity.
+
+    `bundle` is equal for the tasks of one array started together; an engine may start those as one.
+    `nodes` names each node with the units taken there. `cpus` and `memory` are for each node.
+    `secrets` are injected into the environment at launch and written nowhere.
+    """
+
+    token: str
+    workload: int
+    task: int
+    bundle: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    secrets: Mapping[str, str]
+    cwd: str
+    outputs: tuple[str, ...]
+    nodes: tuple[tuple[str, int], ...]
+    unit: str
+    cpus: int
+    memory: int
+    walltime_ms: int
+    user: str
+    network: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """An engine's answer for one token: a handle, or why it was not started (then nothing runs under the token).
+
+    `user_fault` tells a request that can never start (missing command, no such folder) from trouble of the
+    engine's own, after which the work goes back to its place in the queue.
+    """
+
+    token: str
+    handle: str = ""
+    refused: str = ""
+    user_fault: bool = False
+    isolation: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an engine knows of one token now.
+
+    state: `running`, `ended`, `absent` (the engine is sure that it never started or that nothing of it lives,
+    and it holds no result) or `unknown` (it cannot tell). Times are the engine's own; `ran_ms` is its measured
+    duration, never a ledger difference. cause: empty for an ordinary end (see `exit_code`, `signal`), else
+    `walltime`, `memory`, `stopped`, `launch` (the command could not be started) or `node` (the machine died).
+    `fenced` says that the engine is sure that no process of the attempt is left.
+    """
+
+    token: str
+    state: str
+    started_ms: int = 0
+    ended_ms: int = 0
+    ran_ms: int = 0
+    exit_code: int | None = None
+    signal: int = 0
+    cause: str = ""
+    words: str = ""
+    fenced: bool = False
+    cpu_ms: int = 0
+    peak_memory: int = 0
+    isolation: tuple[str, ...] = ()
