@@ -14,6 +14,7 @@ RECORDS = st.lists(
     st.one_of(
         st.builds(lambda t: {"k": "start", "t": t, "n": 1}, st.sampled_from(KEYS)),
         st.builds(lambda t: {"k": "end", "t": t}, st.sampled_from(KEYS)),
+        st.builds(lambda t: {"k": "undo", "t": t}, st.sampled_from(KEYS)),
         st.builds(lambda t: {"k": "fence", "t": [t]}, st.sampled_from(KEYS)),
         st.builds(lambda t: {"k": "forget", "t": [t]}, st.sampled_from(KEYS)),
         st.builds(lambda p: {"k": "worker", "pid": p, "start": p}, st.integers(1, 4)),
@@ -70,6 +71,7 @@ def test_after_short_writes_the_rest_follows(tmp_path, monkeypatch):
         writer.append({"k": "start", "t": token})
         assert not writer.flush()
     assert folded(reader.refresh())[0] == {}
+    assert (tmp_path / "book").stat().st_size == 25
     room[0] = 1 << 20
     assert writer.flush()
     monkeypatch.undo()
@@ -78,11 +80,28 @@ def test_after_short_writes_the_rest_follows(tmp_path, monkeypatch):
     writer.close()
 
 
+def test_a_book_that_was_cut_and_grew_or_was_replaced_in_place_is_read_right(tmp_path):
+    reader, lines = Reader(tmp_path), [encode({"k": "start", "t": f"t{n}", "head": n}) for n in range(6)]
+    path = tmp_path / "book"
+    path.write_bytes(lines[0] + lines[1][:10])
+    assert list(reader.refresh().starts) == ["t0"]
+    with open(path, "r+b") as book:
+        book.truncate(len(lines[0]))
+        book.seek(len(lines[0]))
+        book.write(lines[2] + lines[3])
+    assert list(reader.refresh().starts) == ["t0", "t2", "t3"]
+    with open(path, "r+b") as book:
+        book.write(lines[4] + lines[5] + lines[2] + lines[3])
+    assert list(reader.refresh().starts) == ["t4", "t5", "t2", "t3"]
+    assert reader.facts.damaged == 0
+
+
 def test_room_is_reserved_without_changing_the_size(tmp_path):
     writer = Writer(tmp_path)
     writer.reserve(100)
+    writer.flush()
     status = (tmp_path / "book").stat()
-    assert status.st_size == 0
+    assert status.st_size == writer.size < 4096
     if status.st_blocks * 512 < 100 * 4096:
         pytest.skip("this file system does not reserve")
     writer.close()

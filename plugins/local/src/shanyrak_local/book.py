@@ -1,7 +1,8 @@
 """The engine's one file of facts, `book`: lines of `crc32 JSON`, appended by the holder of the lock alone.
 
 Records, by `k`: `keeper` (a keeper took over; every earlier worker is proven dead), `worker` (pid, start), `start`,
-`end`, `fence`, `forget` (tokens). A line that is not whole yet is not read. The file always is a prefix of what its
+`end`, `undo` (a start after which nothing ran), `fence`, `forget` (tokens). A start is written before it happens, so
+that no token ever runs twice. A line that is not whole yet is not read. The file always is a prefix of what its
 writer meant to write: after a short write (a full disk) the rest is kept in memory and written later.
 """
 
@@ -59,6 +60,9 @@ class Facts:
         elif kind == "end":
             self.seen.pop(record["t"], None)
             self.ends[record["t"]] = record
+        elif kind == "undo":
+            self.seen.pop(record["t"], None)
+            self.starts.pop(record["t"], None)
         elif kind == "fence":
             self.fences.update(record["t"])
             for token in record["t"]:
@@ -86,29 +90,34 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "book"
         self.facts = Facts()
-        self._file: tuple[int, int] = (0, 0)
+        self._file: tuple[int, ...] = ()
+        self._head = b""
         self._offset = 0
-        self._rest = b""
 
     def refresh(self) -> Facts:
-        """Read what is new, or all of it when the book was replaced."""
+        """Read what is new, or all of it when the book was replaced.
+
+        Replaced is told by the first line, which is another in each book: an inode's number may be used again.
+        The offset stays at the end of a whole line, as what follows may be cut and written anew.
+        """
         try:
             status = self.path.stat()
-            if (status.st_dev, status.st_ino) == self._file and status.st_size == self._offset:
+            file = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+            if file == self._file:
                 return self.facts
-            with open(self.path, "rb") as file:
-                status = os.fstat(file.fileno())
-                if (status.st_dev, status.st_ino) != self._file or status.st_size < self._offset:
-                    self._restart((status.st_dev, status.st_ino))
-                file.seek(self._offset)
-                data = file.read()
+            with open(self.path, "rb") as book:
+                head = book.readline()
+                if head != self._head:
+                    self.facts, self._head, self._offset = Facts(), head, 0
+                book.seek(self._offset)
+                data = book.read()
         except FileNotFoundError:
-            self._restart((0, 0))
+            self.facts, self._file, self._head, self._offset = Facts(), (), b"", 0
             return self.facts
-        self._offset += len(data)
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
-        for line in lines:
+        self._file = file
+        end = data.rfind(b"\n") + 1
+        self._offset += end
+        for line in data[:end].split(b"\n")[:-1]:
             record = decode(line)
             if record is None:
                 self.facts.damaged += 1
@@ -116,8 +125,10 @@ class Reader:
                 self.facts.apply(record)
         return self.facts
 
-    def _restart(self, file: tuple[int, int]) -> None:
-        self.facts, self._file, self._offset, self._rest = Facts(), file, 0, b""
+
+def opening() -> Record:
+    """The record that begins a book, or a keeper's time in it: no two are the same."""
+    return {"k": "keeper", "id": os.urandom(8).hex()}
 
 
 class Writer:
@@ -131,6 +142,8 @@ class Writer:
         self._reserved = self.size
         self._pending = bytearray()
         self.dirty = False
+        if not self.size:
+            self.append(opening())
 
     def append(self, record: Record) -> None:
         """Add a record; it reaches the file with `flush`."""
@@ -174,7 +187,7 @@ class Writer:
         kept = Facts()
         kept.starts, kept.ends, kept.workers = self.facts.starts, self.facts.ends, self.facts.workers
         kept.fences = self.facts.fences
-        records: list[Record] = [{"k": "keeper"}]
+        records: list[Record] = [opening()]
         records += [{"k": "worker", "pid": pid, "start": start} for pid, start in kept.workers.items()]
         records += kept.starts.values()
         records += kept.ends.values()

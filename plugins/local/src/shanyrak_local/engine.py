@@ -244,7 +244,7 @@ def _seen(token: str, facts: Facts) -> Seen:
 
 def _result(start: Record, end: Record) -> dict[str, Any]:
     return {
-        "started_ms": start["at"],
+        "started_ms": end.get("began", start["at"]),
         "ended_ms": end["at"],
         "ran_ms": end["ran"],
         "exit_code": end["code"],

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from shanyrak_local import lock, proc, wire, worker
-from shanyrak_local.book import Writer
+from shanyrak_local.book import Record, Writer
 from shanyrak_local.leases import Leases
 from shanyrak_local.linux import become_subreaper
 from shanyrak_local.logs import log_name
@@ -27,6 +27,7 @@ from shanyrak_local.pool import Hand, Pool
 from shanyrak_local.recover import recover
 from shanyrak_local.wire import Channel, Message
 
+RESULT = ("began", "at", "ran", "code", "sig", "cause", "words", "cpu", "mem")
 LINGER = 1.0
 PULSE = 2.0
 SYNC = 0.1
@@ -71,7 +72,8 @@ class Keeper:
         self.logs = os.open(folder / "logs", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.book = Writer(folder)
         recover(self.book, lock_fd)
-        self.book.compact()
+        if self.book.facts.forgotten:
+            self.book.compact()
         self.live: dict[str, Job] = {}
         self.pool = Pool(self.logs, lock_fd)
         self.clients: dict[int, Channel] = {}
@@ -267,10 +269,35 @@ class Keeper:
             self.leases.give(token)
             self.refuse(request, index, token, f"cannot start a supervisor: {problem}")
             return
-        job = hand.job = self.live[token] = Job(launch, hand)
+        job = Job(launch, hand)
+        self.book.append(self.start_record(job))
+        if not self.book.flush():  # It must be written before it can run: a token never runs twice.
+            self.book.append({"k": "undo", "t": token})
+            self.leases.give(token)
+            if not self.pool.give(hand):
+                self.drop(hand)
+            self.refuse(request, index, token, "the disk is full")
+            return
+        hand.job = self.live[token] = job
         job.waiters.append((request, index))
         self.push(hand.channel, {**launch, "op": "run", "log_names": [log_name(token, s) for s in worker.STREAMS]})
         launch["env"] = {}
+
+    def start_record(self, job: Job) -> Record:
+        hand, launch = job.hand, job.launch
+        return {
+            "k": "start",
+            "t": job.token,
+            "at": time.time_ns() // 1_000_000,
+            "mono": time.monotonic_ns() // 1_000_000,
+            "boot": proc.boot_id(),
+            "worker": [hand.pid, hand.started],
+            "handle": f"{hand.pid}@{hand.started}",
+            "ns": hand.namespace,
+            "iso": launch["isolation"] + self.leases.words(job.token),
+            "w": launch["workload"],
+            "task": launch["task"],
+        }
 
     def found(self, token: str) -> Message:
         start = self.book.facts.starts[token]
@@ -311,23 +338,7 @@ class Keeper:
         if not open_:
             self.lost(hand)
 
-    def job_started(self, job: Job, message: Message) -> None:
-        launch = job.launch
-        record = {
-            "k": "start",
-            "t": job.token,
-            "at": message["at"],
-            "mono": message["mono"],
-            "boot": proc.boot_id(),
-            "worker": [job.hand.pid, job.hand.started],
-            "handle": f"{job.hand.pid}@{job.hand.started}",
-            "ns": job.hand.namespace,
-            "iso": launch["isolation"] + self.leases.words(job.token),
-            "w": launch["workload"],
-            "task": launch["task"],
-        }
-        self.book.append(record)
-        self.book.flush()
+    def job_started(self, job: Job, _: Message) -> None:
         job.running = True
         for request, index in job.waiters:
             self.answer(request, index, self.found(job.token))
@@ -336,14 +347,16 @@ class Keeper:
             self.push(job.hand.channel, LEAVE if self.leaving else STOP)
 
     def job_refused(self, job: Job, message: Message) -> None:
+        """The worker could not start the command: nothing ran, so the token is as if never launched."""
+        self.book.append({"k": "undo", "t": job.token})
+        if job.stop:
+            self.book.append({"k": "fence", "t": [job.token]})
         self.release(job)
         for request, index in job.waiters:
             self.refuse(request, index, job.token, message["words"], message["fault"])
-        if job.stop:
-            self.book.append({"k": "fence", "t": [job.token]})
 
     def job_ended(self, job: Job, message: Message) -> None:
-        self.end(job, {name: message[name] for name in ("at", "ran", "code", "sig", "cause", "words", "cpu", "mem")})
+        self.end(job, {name: message[name] for name in RESULT})
         self.release(job)
 
     def end(self, job: Job, facts: dict[str, Any]) -> None:
@@ -369,13 +382,12 @@ class Keeper:
         if job is None:
             return
         words = f"its supervisor ended with status {code}; every process of it is gone"
-        if job.running:
-            now = time.time_ns() // 1_000_000
-            ran = round((time.monotonic() - job.begun) * 1000)
-            facts = {"at": now, "ran": ran, "code": None, "sig": 0, "cause": "node", "words": words}
-            self.end(job, {**facts, "cpu": 0, "mem": 0})
+        now = time.time_ns() // 1_000_000
+        ran = round((time.monotonic() - job.begun) * 1000)
+        facts = {"at": now, "ran": ran, "code": None, "sig": 0, "cause": "node", "words": words}
+        self.end(job, {**facts, "cpu": 0, "mem": 0})
         for request, index in job.waiters:
-            self.refuse(request, index, job.token, words)
+            self.answer(request, index, self.found(job.token))
         self.release(job)
 
 

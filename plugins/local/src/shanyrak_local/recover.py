@@ -7,7 +7,7 @@ import signal
 import time
 
 from shanyrak_local import proc
-from shanyrak_local.book import Record, Writer
+from shanyrak_local.book import Record, Writer, opening
 from shanyrak_local.lock import last_pulse
 
 PATIENCE = 10.0
@@ -25,7 +25,7 @@ def recover(book: Writer, lock_fd: int) -> None:
     for token in facts.live():
         book.append(_end(facts.starts[token], left, at, mono, boot))
     if not left:
-        book.append({"k": "keeper"})
+        book.append(opening())
     book.flush()
     book.sync()
 
@@ -34,7 +34,7 @@ def _end_workers(workers: dict[int, int]) -> set[int]:
     """Kill the workers of a dead keeper; those that did not go in time."""
     left = {pid for pid, started in workers.items() if proc.alive(pid, started)}
     until = time.monotonic() + PATIENCE
-    asked = time.monotonic() + 1.0  # A sub-reaper kills its tree by itself when the keeper is gone: let it.
+    asked = time.monotonic() + PATIENCE / 2  # A sub-reaper kills its tree by itself when the keeper is gone: let it.
     while left and time.monotonic() < until:
         if time.monotonic() >= asked:
             for pid in left:

@@ -112,7 +112,7 @@ class Attempt:
             words = self.sandbox_words() or str(problem)
             send(worker.sock, {"op": "refused", "words": words, "fault": problem.user_fault})
             return
-        send(worker.sock, {"op": "started", "pid": pid, "at": started_ms, "mono": int(begun * 1000)})
+        send(worker.sock, {"op": "started"})
         status = self.watch(pid, begun)
         ended, ended_ms = time.monotonic(), time.time_ns() // 1_000_000
         worker.sweep()
@@ -128,6 +128,7 @@ class Attempt:
             worker.sock,
             {
                 "op": "ended",
+                "began": started_ms,
                 "at": ended_ms,
                 "ran": round((ended - begun) * 1000),
                 "code": None if os.WIFSIGNALED(status) else os.waitstatus_to_exitcode(status),
@@ -267,8 +268,14 @@ def _enter(sock: socket.socket, logs: int, namespace: bool, keep: tuple[int, ...
                 fresh_proc()
             else:
                 linux.become_subreaper()
-            Worker(sock, logs, namespace).serve()
-            code = 0
+            server = Worker(sock, logs, namespace)
+            try:
+                server.serve()
+                code = 0
+            finally:  # The keeper may be gone at any word to it: then too nothing is left behind.
+                server.sweep()
+    except BrokenPipeError:
+        pass
     except BaseException:
         traceback.print_exc()
     finally:
