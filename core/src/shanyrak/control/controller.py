@@ -24,7 +24,7 @@ from shanyrak.errors import Problem, UnfitProblem
 from shanyrak.exchange import Launched, Seen
 from shanyrak.journal import points
 from shanyrak.journal.journal import Writer
-from shanyrak.journal.store import Row, Rows
+from shanyrak.journal.store import Damaged, Rows
 from shanyrak.model.reasons import INFRASTRUCTURE
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Controller:
         while not stopped():
             try:
                 busy = self.step()
-            except LeaseLost:
+            except (LeaseLost, Damaged):
                 raise
             except UnfitProblem as problem:  # a locked journal, a full disk: wait, lose nothing
                 log.warning("%s", problem)

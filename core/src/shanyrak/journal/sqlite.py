@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shanyrak.errors import Problem, UnfitProblem
-from shanyrak.journal.store import Row, Rows, Value
+from shanyrak.journal.store import Damaged, Row, Rows, Value
 
 NETWORK_FILESYSTEMS = frozenset(
     {
@@ -185,9 +185,15 @@ def explain(error: sqlite3.DatabaseError, url: str, waited_s: float) -> Problem 
             "run as the owner of the workspace and see that the file system is not read-only",
         )
     if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return UnfitProblem(
+        return Damaged(
             f"the journal {url}",
             f"the file is damaged ({error})",
+            "see `shanyrak verify`, and restore a backup with `shanyrak restore`",
+        )
+    if kind == sqlite3.SQLITE_CONSTRAINT:
+        return Damaged(
+            f"the journal {url}",
+            f"what is in it contradicts itself ({error}); nothing was written",
             "see `shanyrak verify`, and restore a backup with `shanyrak restore`",
         )
     return error

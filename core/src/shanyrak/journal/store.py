@@ -6,8 +6,14 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from shanyrak.errors import UnfitProblem
+
 Row = tuple[Any, ...]
 Value = int | str | None
+
+
+class Damaged(UnfitProblem):
+    """The journal cannot be trusted any more: waiting will not help."""
 
 
 class Rows(Protocol):
