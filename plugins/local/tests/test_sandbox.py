@@ -132,13 +132,14 @@ def test_hidden_folders(box, tmp_path):
     assert "f" not in box.out("a").split()
 
 
-def test_a_command_that_the_sandbox_hides_is_told(box):
-    box.make(hide=("/opt",))
-    with tempfile.TemporaryDirectory(dir="/opt") as folder:
-        program = Path(folder) / "prog"
-        program.write_text("#!/bin/sh\necho ran\n")
-        program.chmod(0o755)
-        seen = box.run("a", str(program))
+def test_a_command_that_the_sandbox_hides_is_told(box, tmp_path):
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    program = hidden / "prog"
+    program.write_text("#!/bin/sh\necho ran\n")
+    program.chmod(0o755)
+    box.make(hide=(str(hidden),))
+    seen = box.run("a", str(program))
     assert (seen.cause, seen.exit_code) == ("launch", 1)
     assert "No such file" in seen.words
 
