@@ -24,7 +24,7 @@ from shanyrak.errors import Problem, UnfitProblem
 from shanyrak.exchange import Launched, Seen
 from shanyrak.journal import points
 from shanyrak.journal.journal import Writer
-from shanyrak.journal.store import Damaged, Rows
+from shanyrak.journal.store import Damaged, Row, Rows
 from shanyrak.model.reasons import INFRASTRUCTURE
 
 if TYPE_CHECKING:
