@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("SHANYRAK_COMPILED", "0")  # hundreds of children: none may wait for a compiler
+
 # What children need is imported before they are forked.
 import shanyrak.control.now
 import shanyrak.policy.drive
@@ -130,12 +132,13 @@ class House:
     def shanyrak(self, *arguments: str) -> Child:
         """A process of the command line."""
 
-        def run() -> object:
-            sys.argv = ["shanyrak", "-C", str(self.folder), *arguments]
-            os.chdir(self.work)
-            return main()
+        return self.start(lambda: self.command(*arguments))
 
-        return self.start(run)
+    def command(self, *arguments: str) -> object:
+        """The same in this very process, which must be a child."""
+        sys.argv = ["shanyrak", "-C", str(self.folder), *arguments]
+        os.chdir(self.work)
+        return main()
 
     def up(self) -> Child:
         """A controller that returns when nothing is left to do."""
