@@ -54,7 +54,7 @@ def test_sigterm_ends_the_attempts_in_order(plain, wait_for):
 
 def test_when_both_keeper_and_sub_reaper_are_killed_nothing_is_claimed(lab_of, mark, found, wait_for, kill):
     lab = lab_of("none")
-    answer = lab.launch("a", "sh", "-c", f"setsid sleep {mark} & sleep 60")
+    answer = lab.launch("a", "sh", "-c", f"setsid sleep {mark} & exec sleep {mark}")
     wait_for(lambda: found(mark), "it runs")
     worker = int(answer.handle.split("@")[0])
     os.kill(worker, signal.SIGSTOP)
