@@ -20,7 +20,7 @@ ROOMS = {
     "model": {"errors", "records", "model"},
     "policy": {"errors", "records", "model", "policy"},
     "journal": {"errors", "records", "model", "journal"},
-    "config": {"errors", "records", "plugins.names", "config"},
+    "config": {"errors", "records", "plugins.names", "model.quantities", "config"},
     "plugins": {"errors", "records", "exchange", "hookspecs", "api", "config", "plugins"},
     "control": {
         "errors", "records", "exchange", "hookspecs", "api", "model", "policy", "journal", "config", "plugins", "control",

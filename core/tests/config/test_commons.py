@@ -35,7 +35,6 @@ def test_a_file_with_one_pool_is_enough(tmp_path):
         512,
         2**41,
     )
-    assert pool.node_names[63] == "h200-63"
     assert commons.policy.active == "easy"
     assert commons.policy.deadline == 2000
     assert commons.accounts.half_life == 7 * 86_400_000

@@ -3,7 +3,15 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shanyrak.model.quantities import LARGEST, UNITS, amount_words, memory_bytes, memory_words
+from shanyrak.model.quantities import (
+    LARGEST,
+    UNITS,
+    amount_words,
+    duration_words,
+    instant_words,
+    memory_bytes,
+    memory_words,
+)
 
 
 @pytest.mark.parametrize(
@@ -59,8 +67,62 @@ def test_units_come_down_to_seconds() -> None:
     assert all(base.endswith("-second") for base, _ in UNITS.values())
 
 
-def test_amounts_in_words() -> None:
-    assert amount_words(59, "cpu-second") == "59 cpu-seconds"
-    assert amount_words(7200, "gpu-second") == "2.0 gpu-hours"
-    assert amount_words(-7200, "gpu-second") == "-2.0 gpu-hours"
-    assert amount_words(5000, "token") == "5,000 tokens"
+@pytest.mark.parametrize(
+    ("ms", "text"),
+    [
+        (None, "-"),
+        (0, "0ms"),
+        (850, "850ms"),
+        (12_340, "12.3s"),
+        (59_999, "59.9s"),
+        (60_000, "1m 00s"),
+        (245_000, "4m 05s"),
+        (7_800_000, "2h 10m"),
+        (273_600_000, "3d 04h"),
+        (-90_000, "-1m 30s"),
+    ],
+)
+def test_durations_in_words(ms, text):
+    assert duration_words(ms) == text
+
+
+@given(st.integers(-(10**15), 10**15))
+def test_any_duration_and_memory_has_words(number):
+    assert duration_words(number)
+    assert memory_words(abs(number))
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (2**30, "1 GiB"), (3 * 2**29, "1.5 GiB"), (2**36, "64 GiB"), (2**41, "2 TiB")],
+)
+def test_memory_in_words(size, text):
+    assert memory_words(size) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "unit", "text"),
+    [
+        (90, "cpu-second", "90 cpu-seconds"),
+        (3600, "gpu-second", "1 gpu-hour"),
+        (4_444_200, "gpu-second", "1,234.5 gpu-hours"),
+        (-7200, "cpu-second", "-2 cpu-hours"),
+        (1_000_000, "token", "1,000,000 tokens"),
+    ],
+)
+def test_amounts_in_words(count, unit, text):
+    assert amount_words(count, unit) == text
+
+
+def test_a_moment_says_its_zone(monkeypatch):
+    import time
+
+    monkeypatch.setenv("TZ", "Asia/Almaty")
+    time.tzset()
+    try:
+        assert instant_words(1_750_000_000_000).startswith("2025-06-15 ")
+        assert instant_words(1_750_000_000_000).endswith("+0500")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert instant_words(None) == "-"

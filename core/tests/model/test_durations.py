@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shanyrak.model.quantities import LARGEST, duration_ms, duration_text, duration_words, instant_ms, instant_words
+from shanyrak.model.quantities import LARGEST, LONGEST_MS, duration_ms, instant_ms, instant_words, render_duration
 
-milliseconds = st.integers(1, LARGEST)
+milliseconds = st.integers(1, LONGEST_MS)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_read(text: str | float, ms: int) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["", "s", "h1", "1h 30m", "1m1h", "1.5h", "-5", "-5s", "-1:30", "1-", "1-5", "a-1:30", "1:2:3:4", "1:300", ":30", "1e3",
+    ["", "s", "h1", "-5", "-5s", "-1:30", "1-", "1-5", "a-1:30", "1:2:3:4", "1:300", ":30", "1e3",
      "nan", "inf", "0", "0s", "0:00", "٣m5x", "9" * 41, "9" * 30, "9999999999999d"],
 )  # fmt: skip
 def test_refused_text(wrong: str) -> None:
@@ -49,10 +49,10 @@ def test_refused_values(wrong: object) -> None:
 
 @given(milliseconds)
 def test_text_reads_as_the_same_again(ms: int) -> None:
-    assert duration_ms(duration_text(ms)) == ms
+    assert duration_ms(render_duration(ms)) == ms
 
 
-@given(st.integers(0, 10_000), st.integers(0, 23), st.integers(0, 59), st.integers(0, 59))
+@given(st.integers(0, 3_000), st.integers(0, 23), st.integers(0, 59), st.integers(0, 59))
 def test_both_spellings_agree(days: int, hours: int, minutes: int, seconds: int) -> None:
     total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
     if total:
@@ -63,25 +63,9 @@ def test_both_spellings_agree(days: int, hours: int, minutes: int, seconds: int)
 @given(st.text(max_size=60))
 def test_any_text_is_a_duration_or_a_clear_error(text: str) -> None:
     try:
-        assert 0 < duration_ms(text) <= LARGEST
+        assert 0 < duration_ms(text) <= LONGEST_MS
     except ValueError as error:
         assert "duration" in str(error)
-
-
-@pytest.mark.parametrize(
-    ("ms", "words"),
-    [
-        (400, "0.4 s"),
-        (12_000, "12 s"),
-        (185_000, "3 min 5 s"),
-        (180_000, "3 min"),
-        (7_800_000, "2 h 10 min"),
-        (273_600_000, "3 d 4 h"),
-        (0, "0 s"),
-    ],
-)
-def test_words(ms: int, words: str) -> None:
-    assert duration_words(ms) == words
 
 
 def test_instants_are_utc_unless_they_say_otherwise() -> None:
@@ -92,6 +76,6 @@ def test_instants_are_utc_unless_they_say_otherwise() -> None:
         instant_ms("tomorrow")
 
 
-@given(st.integers(0, 4_000_000_000))
+@given(st.integers(1, 4_000_000_000))
 def test_instants_read_as_they_are_written(seconds: int) -> None:
     assert instant_ms(instant_words(seconds * 1000)) == seconds * 1000

@@ -17,8 +17,8 @@ DRAWN = {
 
 def test_moves_are_those_of_the_design() -> None:
     assert {state: set(moves) for state, moves in MOVES.items() if moves} == DRAWN
-    assert ENDED == END | {"refused", "cancelled", "expired"}
-    assert LIVE == {"starting", "running", "stopping"}
+    assert {*END, "refused", "cancelled", "expired"} == set(ENDED)
+    assert sorted(LIVE) == ["running", "starting", "stopping"]
     assert set(MOVES) == set(DRAWN) | ENDED
 
 

@@ -6,7 +6,8 @@ import click
 
 from shanyrak.cli.frame import Frame, pass_frame
 from shanyrak.cli.opened import as_json, opened, work_id
-from shanyrak.cli.output import duration, emit_json
+from shanyrak.cli.output import emit_json
+from shanyrak.model.quantities import duration_words
 
 
 @click.command()
@@ -43,7 +44,7 @@ def eta(frame: Frame, id_: int, as_json: bool) -> None:
         emit_json(answer)
         return
     ahead = answer["start"] - now if answer["start"] and answer["kind"] in ("promise", "estimate") else 0
-    click.echo(f"Workload {id_}: {answer['words']}" + (f" (in {duration(ahead)})" if ahead > 0 else "") + ".")
+    click.echo(f"Workload {id_}: {answer['words']}" + (f" (in {duration_words(ahead)})" if ahead > 0 else "") + ".")
     click.echo(f"Basis: {answer['basis']}.")
     if answer["kind"] == "estimate" and answer["controller"].startswith("no "):
         click.echo(f"But {answer['controller']}.")

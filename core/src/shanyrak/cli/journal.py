@@ -9,7 +9,8 @@ import click
 
 from shanyrak.cli.frame import Frame, pass_frame
 from shanyrak.cli.opened import as_json, opened
-from shanyrak.cli.output import emit_json, moment, table
+from shanyrak.cli.output import emit_json, table
+from shanyrak.model.quantities import instant_words
 
 
 @click.command()
@@ -26,7 +27,7 @@ def events(frame: Frame, after: int, last: int | None, as_json: bool) -> None:
         return
     for event in found:
         click.echo(
-            f"{event.seq:>6}  {moment(event.time)}  {event.actor}  {event.type}  {event.subject}  "
+            f"{event.seq:>6}  {instant_words(event.time)}  {event.actor}  {event.type}  {event.subject}  "
             f"{json.dumps(event.data(), ensure_ascii=False)[:200]}"
         )
 

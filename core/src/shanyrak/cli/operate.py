@@ -6,7 +6,8 @@ import click
 
 from shanyrak.cli.frame import Frame, pass_frame
 from shanyrak.cli.opened import as_json, opened, parsed
-from shanyrak.cli.output import emit_json, moment, table
+from shanyrak.cli.output import emit_json, table
+from shanyrak.model.quantities import instant_words
 
 project = click.argument("project", required=False, default="")
 names = click.argument("names", metavar="NODE...", nargs=-1, required=True)
@@ -108,7 +109,7 @@ def add_window(
             end = begin + parsed("--for", duration_ms, length)
         number = site.add_window(names, begin, end, reason)
     click.echo(
-        f"Window {number}: {', '.join(names)} from {moment(begin)} until {moment(end) if end else 'it is removed'}."
+        f"Window {number}: {', '.join(names)} from {instant_words(begin)} until {instant_words(end) if end else 'it is removed'}."
     )
 
 
@@ -123,7 +124,7 @@ def list_windows(frame: Frame, as_json: bool) -> None:
         emit_json(rows)
         return
     for row in rows:
-        row["start"], row["until"] = moment(row["start"]), moment(row["until"])
+        row["start"], row["until"] = instant_words(row["start"]), instant_words(row["until"])
     table(
         rows,
         {"window": "WINDOW", "nodes": "NODES", "start": "FROM", "until": "UNTIL", "reason": "REASON"},

@@ -7,7 +7,8 @@ import click
 from shanyrak.cli.frame import Frame, pass_frame
 from shanyrak.cli.mishaps import say
 from shanyrak.cli.opened import as_json, opened
-from shanyrak.cli.output import duration, emit_json, table
+from shanyrak.cli.output import emit_json, table
+from shanyrak.model.quantities import duration_words
 
 
 @click.command()
@@ -26,8 +27,8 @@ def ps(frame: Frame, everything: bool, project: str, as_json: bool) -> None:
         return
     for row in rows:
         begun = row["started"]
-        row["waited"] = duration((begun or row["ended"] or now) - row["submitted"])
-        row["ran"] = duration((row["ended"] or now) - begun) if begun else ""
+        row["waited"] = duration_words((begun or row["ended"] or now) - row["submitted"])
+        row["ran"] = duration_words((row["ended"] or now) - begun) if begun else ""
         tasks = row.get("tasks")
         size = f"{row['width']}x{row['units']} {row['unit']}" if row["units"] else ""
         row["size"] = size + (f" x{tasks['total']}" if tasks else "")

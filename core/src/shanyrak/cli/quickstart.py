@@ -11,7 +11,8 @@ import click
 
 from shanyrak.cli.mishaps import say
 from shanyrak.cli.opened import as_json
-from shanyrak.cli.output import duration, emit_json
+from shanyrak.cli.output import emit_json
+from shanyrak.model.quantities import duration_words
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -165,8 +166,8 @@ def _work(first: Quickstart, found: dict[str, Any]) -> Table:
                 words = shorten(first.said(row["id"]) or words, FOUND, placeholder=" ...")
             name = row["name"] + (f" x{row['tasks']['total']}" if "tasks" in row else "")
             table.add_row(str(row["id"]), f"  {name}", Text(outcome_words(row), style=COLOUR.get(row["state"], "")),
-                          duration(row["started"] - row["submitted"]) if row["started"] else "-",
-                          duration(row["ran_ms"]) if row["started"] else "-", Text(words),
+                          duration_words(row["started"] - row["submitted"]) if row["started"] else "-",
+                          duration_words(row["ran_ms"]) if row["started"] else "-", Text(words),
                           end_section=row is mine[-1])  # fmt: skip
     return table
 

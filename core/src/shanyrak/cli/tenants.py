@@ -6,7 +6,8 @@ import click
 
 from shanyrak.cli.frame import Frame, pass_frame
 from shanyrak.cli.opened import as_json, opened, parsed
-from shanyrak.cli.output import amount, emit_json, moment, table
+from shanyrak.cli.output import emit_json, table
+from shanyrak.model.quantities import amount_words, instant_words
 
 
 @click.group()
@@ -87,7 +88,7 @@ def pull_grant(frame: Frame, number: int, amount_: int | None) -> None:
     with opened(frame) as site:
         taken = site.pull_grant(number, amount_)
         unit = next(row["unit"] for row in site.grants() if row["grant"] == number)
-    click.echo(f"{amount(taken, unit)} of grant {number} went back to the pool.")
+    click.echo(f"{amount_words(taken, unit)} of grant {number} went back to the pool.")
 
 
 @grant.command("list")
@@ -103,8 +104,8 @@ def list_grants(frame: Frame, project_: str, as_json: bool) -> None:
         return
     for row in rows:
         for pot in ("issued", "used", "held", "left"):
-            row[pot] = amount(row[pot], row["unit"])
-        row["until"] = moment(row["until"])
+            row[pot] = amount_words(row[pot], row["unit"])
+        row["until"] = instant_words(row["until"])
     table(
         rows,
         {

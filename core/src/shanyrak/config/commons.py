@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints,
 
 from shanyrak.config.fields import Duration, Memory, Name, Share
 from shanyrak.config.light import FILE
-from shanyrak.config.quantities import DAY, HOUR, SECOND
 from shanyrak.config.validate import validated
 from shanyrak.errors import UnfitProblem
+from shanyrak.model.quantities import DAY, HOUR, SECOND
 
 Line = Annotated[str, StringConstraints(strict=True, max_length=500)]
 
@@ -45,10 +45,6 @@ class Pool(Closed):
     def total(self) -> int:
         """Units of the whole pool."""
         return self.nodes * self.units
-
-    @property
-    def node_names(self) -> tuple[str, ...]:
-        return tuple(f"{self.name}-{index}" for index in range(self.nodes))
 
 
 class PolicyTable(Closed):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
-from shanyrak.config.quantities import (
+from shanyrak.model.quantities import (
     MOST_BYTES,
     parse_duration,
     parse_memory,

@@ -1,17 +1,14 @@
-"""How people write amounts, and how the house keeps them: ms, bytes, whole units of account."""
+"""How people write amounts, and how the house keeps and shows them: ms, bytes, whole units of account."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 
 LARGEST = 2**53 - 1
 """No amount is larger: what JSON readers elsewhere keep exactly."""
-
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d{1,3})?)s)?")
-_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]?)(i?B)?", re.IGNORECASE)
-_SUFFIX = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4, "P": 1024**5}
 
 UNITS: dict[str, tuple[str, int]] = {
     f"{base}-{span}": (f"{base}-second", seconds)
@@ -21,96 +18,120 @@ UNITS: dict[str, tuple[str, int]] = {
 """What a grant may be written in: name -> (base unit, factor). Plugins add to it with `shanyrak_units`."""
 
 
-def duration_ms(text: str | int | float) -> int:
-    """`90`, `"90"` and `"90s"` are seconds; also `10m`, `1h30m`, `7d`, `MM:SS`, `H:MM:SS`, `D-HH:MM:SS`.
+SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
+_DURATIONS = {"ms": 1, "s": SECOND, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
+LONGEST_MS = 3650 * DAY
+"""Ten years: beyond it a duration is taken for a mistake."""
 
-    Gives milliseconds, at least 1. Raises ValueError with what is accepted.
+_MEMORY = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40, "P": 2**50}
+MOST_BYTES = 2**60
+
+_PART = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*(ms|s|min|m|h|d|w)")
+_CLOCK = re.compile(r"(?:(\d{1,6})-)?(\d{1,9}):([0-5]?\d)(?::([0-5]?\d))?")
+_SIZE = re.compile(r"(\d{1,19}(?:\.\d{1,9})?)\s*([KMGTP]?)(I?B)?")
+
+
+def parse_duration(text: str) -> int:
+    """Milliseconds of `90s`, `10m`, `1h30m`, `7d`, `1:30:00` (h:mm:ss), `10:00` (mm:ss), `2-12:00:00` (days).
+
+    Raises ValueError in words. A bare number is refused, as it does not say of what.
     """
-    if isinstance(text, bool) or not isinstance(text, (int, float, str)):
-        raise ValueError("a duration is a number of seconds or text such as 90s, 10m, 1h30m, 7d or 1:30:00")
-    if isinstance(text, (int, float)):
-        ms = round(text * 1000) if abs(text) < LARGEST else LARGEST + 1
+    written = text.strip().lower()
+    clock = _CLOCK.fullmatch(written)
+    if clock:
+        ms = _of_clock(*clock.groups())
+    elif _PART.sub("", written).strip() or not written:
+        unit = " (of what? for example `90s`, `10m`, `2h`, `7d`)" if re.fullmatch(r"\d+(\.\d+)?", written) else ""
+        hint = unit or "; write it like `90s`, `10m`, `1:30:00`, `2h` or `7d`"
+        raise ValueError(f"`{_short(text)}` is not a duration{hint}")
     else:
-        ms = _parse_duration(text.strip().lower())
-    if not 0 < ms <= LARGEST:
-        raise ValueError("a duration must be above zero and not absurdly long")
+        parts = _PART.findall(written)
+        exact = sum((Decimal(number) * _DURATIONS[unit] for number, unit in parts), Decimal(0))
+        ms = int(exact)
+        if exact != ms:
+            raise ValueError(f"`{_short(text)}` is a duration finer than a millisecond")
+    if ms > LONGEST_MS:
+        raise ValueError(f"`{_short(text)}` is a duration of more than ten years")
+    return ms
+
+
+def _of_clock(days: str | None, first: str, second: str, third: str | None) -> int:
+    if third is None and days is None:
+        return (int(first) * 60 + int(second)) * SECOND
+    hours, minutes, seconds = int(first), int(second), int(third or 0)
+    return int(days or 0) * DAY + hours * HOUR + minutes * MINUTE + seconds * SECOND
+
+
+def render_duration(ms: int) -> str:
+    """The shortest exact spelling that `parse_duration` reads back: `7d`, `1h30m`, `250ms`."""
+    if ms == 0:
+        return "0s"
+    rest, text = ms, ""
+    for unit, size in (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", SECOND), ("ms", 1)):
+        count, rest = divmod(rest, size)
+        text += f"{count}{unit}" if count else ""
+    return text
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of `4G`, `512M`, `1.5T`, `64GiB` or a plain number of bytes; K, M, G, T, P are powers of 1024.
+
+    Raises ValueError in words.
+    """
+    written = text.strip().upper()
+    match = _SIZE.fullmatch(written)
+    if not match:
+        raise ValueError(f"`{_short(text)}` is not an amount of memory; write it like `512M` or `4G`")
+    number, unit, _ = match.groups()
+    exact = Decimal(number) * _MEMORY[unit]
+    if exact != int(exact):
+        raise ValueError(f"`{_short(text)}` is not a whole number of bytes of memory")
+    if exact > MOST_BYTES:
+        raise ValueError(f"`{_short(text)}` is more memory than there is")
+    return int(exact)
+
+
+def render_memory(size: int) -> str:
+    """The shortest exact spelling that `parse_memory` reads back: `4G`, `1536M`, `1000`."""
+    for unit in ("P", "T", "G", "M", "K"):
+        if size and size % _MEMORY[unit] == 0:
+            return f"{size // _MEMORY[unit]}{unit}"
+    return str(size)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def duration_ms(value: str | int | float) -> int:
+    """A duration of a request, at least 1 ms: text as `parse_duration` reads it; a bare number is seconds.
+
+    Raises ValueError with what is accepted.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError("a duration is a number of seconds or text such as 90s, 10m, 1h30m, 7d or 1:30:00")
+    if isinstance(value, str):
+        ms = _duration_of_text(value)
+    else:
+        ms = round(value * 1000) if abs(value) <= LONGEST_MS else LONGEST_MS + 1
+    if not 0 < ms <= LONGEST_MS:
+        raise ValueError("a duration must be above zero and at most ten years")
     return ms
 
 
 @lru_cache(4096)
-def _parse_duration(text: str) -> int:
-    if len(text) > 40:
-        raise ValueError("too long for a duration")
-    if re.fullmatch(r"\d+(\.\d{1,3})?", text):
-        return _exact_ms(text)
-    days, dash, clock = text.rpartition("-")
-    if re.fullmatch(r"\d+(:\d{1,2}){1,2}", clock) and re.fullmatch(r"\d+" if dash else "", days):
-        seconds = 0
-        for part in clock.split(":"):
-            seconds = seconds * 60 + int(part)
-        return (int(days or 0) * 86400 + seconds) * 1000
-    found = _DURATION.fullmatch(text)
-    if text and found:
-        d, h, m = (int(part or 0) for part in found.groups()[:3])
-        return (d * 86400 + h * 3600 + m * 60) * 1000 + _exact_ms(found[4] or "0")
-    raise ValueError("a duration is a number of seconds or text such as 90s, 10m, 1h30m, 7d or 1:30:00")
+def _duration_of_text(text: str) -> int:
+    return parse_duration(f"{text.strip()}s" if re.fullmatch(r"\s*\d{1,18}(\.\d{1,3})?\s*", text) else text)
 
 
-def _exact_ms(seconds: str) -> int:
-    whole, _, part = seconds.partition(".")
-    return int(whole) * 1000 + int(part.ljust(3, "0"))
-
-
-def duration_text(ms: int) -> str:
-    """`ms` as `duration_ms` reads it again: `90s`, `0.250s`."""
-    return f"{ms // 1000}s" if ms % 1000 == 0 else f"{ms // 1000}.{ms % 1000:03d}s"
-
-
-def duration_words(ms: int) -> str:
-    """`ms` as a person reads it: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`, `3 d 4 h`."""
-    seconds = ms / 1000
-    if seconds < 10 and ms % 1000:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    for size, unit, below, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= size:
-            rest = whole % size // below
-            return f"{whole // size} {unit}" + (f" {rest} {small}" if rest else "")
-    return f"{whole} s"
-
-
-def memory_bytes(text: str | int) -> int:
-    """`4G`, `512M`, `1.5T` (powers of 1024) or plain bytes, as bytes. Raises ValueError with what is accepted."""
-    if isinstance(text, bool) or not isinstance(text, (int, str)):
+def memory_bytes(value: str | int) -> int:
+    """Memory of a request, at least 1 byte: text as `parse_memory` reads it, or bytes. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise ValueError("memory is a number of bytes or text such as 512M or 4G")
-    if isinstance(text, int):
-        size = text
-    else:
-        found = _MEMORY.fullmatch(text.strip()) if len(text) <= 40 else None
-        if not found:
-            raise ValueError("memory is a number of bytes or text such as 512M or 4G")
-        size = int(float(found[1]) * _SUFFIX[found[2].upper()])
+    size = parse_memory(value) if isinstance(value, str) else value
     if not 0 < size <= LARGEST:
         raise ValueError("memory must be above zero and not absurdly large")
     return size
-
-
-def memory_words(size: int) -> str:
-    """`size` bytes as a person reads them: `512 MiB`, `4 GiB`."""
-    amount, unit = float(size), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
-        if amount < 1024:
-            break
-        amount, unit = amount / 1024, larger
-    return f"{amount:.0f} {unit}" if amount == int(amount) or amount >= 100 else f"{amount:.1f} {unit}"
-
-
-def amount_words(amount: int, unit: str) -> str:
-    """Units of account as a person reads them: seconds below an hour's worth, else hours."""
-    base, _, span = unit.partition("-")
-    if span == "second" and abs(amount) >= 3600:
-        return f"{amount / 3600:,.1f} {base}-hours"
-    return f"{amount:,} {unit}s"
 
 
 def instant_ms(text: str) -> int:
@@ -124,6 +145,47 @@ def instant_ms(text: str) -> int:
     return round(when.timestamp() * 1000)
 
 
-def instant_words(ms: int) -> str:
-    """Epoch ms as `2026-12-31 18:00:05` (UTC)."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)).strftime("%Y-%m-%d %H:%M:%S")
+def duration_words(ms: int | None) -> str:
+    """A length of time in two parts at most: `850ms`, `12.3s`, `4m 05s`, `2h 10m`, `3d 04h`."""
+    if ms is None:
+        return "-"
+    sign, ms = ("-", -ms) if ms < 0 else ("", ms)
+    if ms < 1000:
+        return f"{sign}{ms}ms"
+    if ms < 60_000:
+        return f"{sign}{ms // 100 / 10:.1f}s"
+    seconds = ms // 1000
+    for size, unit, below, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
+        if seconds >= size:
+            return f"{sign}{seconds // size}{unit} {seconds % size // below:02}{small}"
+    raise AssertionError("a minute or more")
+
+
+def instant_words(ms: int | None) -> str:
+    """A time in the zone of the reader, to the second; `-` for none."""
+    if not ms:
+        return "-"
+    return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+
+
+def memory_words(size: int | None) -> str:
+    """Bytes to three digits: `64 GiB`, `1.5 GiB`, `512 MiB`."""
+    if size is None:
+        return "-"
+    value, unit = float(size), "B"
+    for bigger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        if abs(value) < 1024:
+            break
+        value, unit = value / 1024, bigger
+    return f"{value:.3g} {unit}" if abs(value) < 1000 else f"{value:.0f} {unit}"
+
+
+_PER_HOUR = {"gpu-second": "gpu-hour", "cpu-second": "cpu-hour"}
+
+
+def amount_words(count: int, unit: str) -> str:
+    """An amount of a unit; device seconds as hours from one hour up: `1,234.5 gpu-hours`, `90 cpu-seconds`."""
+    if unit in _PER_HOUR and abs(count) >= 3600:
+        hours = f"{count / 3600:,.2f}".rstrip("0").rstrip(".")
+        return f"{hours} {_PER_HOUR[unit]}" + ("" if hours == "1" else "s")
+    return f"{count:,} {unit}" + ("" if count == 1 else "s")

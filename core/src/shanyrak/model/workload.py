@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from shanyrak.errors import UsageProblem
 from shanyrak.model.arrays import SINGLE, Array, parse_array
-from shanyrak.model.quantities import duration_ms, duration_text, memory_bytes
+from shanyrak.model.quantities import duration_ms, memory_bytes, render_duration
 
 M = TypeVar("M", bound=BaseModel)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -31,7 +31,7 @@ Text = Annotated[str, BeforeValidator(lambda v: _text(v) if isinstance(v, str) e
 Path = Annotated[Text, Field(max_length=4096)]
 LongText = Annotated[Text, Field(max_length=131_072)]
 Count = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
-Duration = Annotated[int, BeforeValidator(duration_ms), PlainSerializer(duration_text, when_used="json")]
+Duration = Annotated[int, BeforeValidator(duration_ms), PlainSerializer(render_duration, when_used="json")]
 """Milliseconds; in JSON the text that reads as the same again."""
 Memory = Annotated[int, BeforeValidator(memory_bytes)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shanyrak.config.quantities import (
+from shanyrak.model.quantities import (
     LONGEST_MS,
     parse_duration,
     parse_memory,
