@@ -38,7 +38,7 @@ def test_what_the_grant_does_not_cover(bench: Bench) -> None:
     bench.fund("small", 100)
     rule, words, nearest = refused(bench.run("small", cpus=2, walltime=51))
     assert rule == "grant"
-    assert "102 cpu-seconds (1 x 2 units for 51 s)" in words and "have 100 cpu-seconds" in words
+    assert "102 cpu-seconds (1 x 2 units for 51s)" in words and "have 100 cpu-seconds" in words
     assert nearest == "the same with --walltime 50s"
     assert bench.run("small", cpus=2, walltime=50).state == "queued", "the nearest request passes"
 

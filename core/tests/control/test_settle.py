@@ -16,7 +16,7 @@ FATES: dict[str, tuple[Act, str, str]] = {
     "walltime": (
         lambda e, t: e.finish(t, cause="walltime", signal=9),
         "failed/walltime",
-        "it ran past its walltime of 1 min",
+        "it ran past its walltime of 1m",
     ),
     "memory": (
         lambda e, t: e.finish(t, cause="memory", peak_memory=1 << 30),

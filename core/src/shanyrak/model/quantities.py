@@ -146,18 +146,19 @@ def instant_ms(text: str) -> int:
 
 
 def duration_words(ms: int | None) -> str:
-    """A length of time in two parts at most: `850ms`, `12.3s`, `4m 05s`, `2h 10m`, `3d 04h`."""
+    """A length of time in two parts at most: `850ms`, `12.3s`, `51s`, `4m 05s`, `2h`, `3d 04h`; `-` for none."""
     if ms is None:
         return "-"
     sign, ms = ("-", -ms) if ms < 0 else ("", ms)
     if ms < 1000:
         return f"{sign}{ms}ms"
     if ms < 60_000:
-        return f"{sign}{ms // 100 / 10:.1f}s"
+        return f"{sign}{ms // 1000}s" if ms % 1000 == 0 else f"{sign}{ms // 100 / 10:.1f}s"
     seconds = ms // 1000
     for size, unit, below, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
         if seconds >= size:
-            return f"{sign}{seconds // size}{unit} {seconds % size // below:02}{small}"
+            rest = seconds % size // below
+            return f"{sign}{seconds // size}{unit}" + (f" {rest:02}{small}" if rest else "")
     raise AssertionError("a minute or more")
 
 
