@@ -42,6 +42,7 @@ class Moment:
 
 def moment(site: Site) -> Moment:
     """Plan with the active policy; with the core's kernel when that cannot."""
+    import shanyrak.policy.pack  # noqa: F401  (numba with it: an import that patience ends half-way is broken for ever)
     from shanyrak.policy.arrays import ints
     from shanyrak.policy.fallback import fallback
 

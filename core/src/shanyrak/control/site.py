@@ -18,7 +18,7 @@ from shanyrak.errors import PluginProblem, RefusedProblem, UnfitProblem, UsagePr
 from shanyrak.exchange import EngineContext, Node
 from shanyrak.journal.clock import Clock
 from shanyrak.journal.journal import Journal, events
-from shanyrak.journal.schema import MIGRATIONS, migrate
+from shanyrak.journal.schema import MIGRATIONS, migrate, schema_version
 from shanyrak.journal.sqlite import SqliteStore
 from shanyrak.journal.store import Rows, Store
 from shanyrak.model.quantities import UNITS
@@ -72,6 +72,9 @@ class Site:
         manager = manager or default_manager(folder)
         commons = load_commons(folder)
         store = open_store(folder, commons.accounts.store, manager, wait_s=wait_s)
+        if not schema_version(store):
+            store.close()
+            raise UnfitProblem(f"the journal {store.url}", "it is empty", "restore a backup with `shanyrak restore`")
         migrate(store)
         site = cls(folder, commons, manager, store, clock)
         facility.declare(site.journal, site.actor, commons)
