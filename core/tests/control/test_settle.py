@@ -194,3 +194,15 @@ def test_a_late_result_is_charged_by_the_next_controller_too(bench: Bench, spec:
             settle(controller)
     assert bench.types().count("attempt.late") == 1
     assert bench.site.account()["units"]["cpu-second"]["used"] == 3
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0)])
+def test_a_failed_array_says_why_whichever_task_ends_last(bench: Bench, order: tuple[int, ...]) -> None:
+    id_ = bench.submit(array="0-2")
+    bench.round()
+    for task in order:
+        bench.engine.finish(bench.token(id_, task), exit_code=7 if task == 1 else 0)
+        bench.round()
+    row = bench.row(id_)
+    assert (row["state"], row["reason"]) == ("failed", "exit")
+    assert row["words"] == "of 3 tasks 1 failed; the first: exit code 7"
