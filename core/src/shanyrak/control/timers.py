@@ -50,10 +50,14 @@ def ring(writer: Writer) -> None:
     for credit in found["opening"]:
         writer.append("grant.opened", credit, {"id": credit})
     for work in found["term"]:
+        if _has_ended(writer.rows, work):  # with what it came after, just now
+            continue
         void_promise(writer, work, "its term is over")
         end_waiting(writer, work, states.EXPIRED, "term", "it was not started within its term")
         settle_dependents(writer, work, states.EXPIRED)
     for work in found["backoff"]:
+        if _has_ended(writer.rows, work):
+            continue
         writer.append("workload.ready", work, {"id": work})
     for window in found["window"]:
         writer.append("window.removed", window, {"id": window})
@@ -70,6 +74,10 @@ def ring(writer: Writer) -> None:
                     "cause": breach(writer.rows, work, row[2], row[1]),
                 },
             )
+
+
+def _has_ended(rows: Rows, work: int) -> bool:
+    return rows.one("SELECT 1 FROM workload WHERE id = ? AND ended != 0", (work,)) is not None
 
 
 def breach(rows: Rows, work: int, held: int, promised: int) -> str:
