@@ -93,3 +93,22 @@ def test_a_clock_far_behind_the_journal(house: House):
     assert row["state"] == "done"
     site.close()
     at_rest(house)
+
+
+def test_terms_that_end_at_one_moment(house: House):
+    """What came after work that expires is cancelled with it, also when its own term ends in the same instant."""
+    site = house.open()
+    site.pause()
+    first = site.submit(house.job("true", term="1s")).id
+    second = site.submit(house.job("true", term="1s", after=[first])).id
+    third = site.submit(house.job("true", after=[second])).id
+    for id_ in (first, second, third):
+        house.acknowledge(id_)
+    site.close()
+    time.sleep(1.1)
+    house.settle()
+    site = house.open()
+    found = [(row["state"], row["reason"]) for row in site.ps(everything=True)]
+    assert found == [("expired", "term"), ("cancelled", "after-failed"), ("cancelled", "after-failed")]
+    site.close()
+    at_rest(house)
