@@ -88,6 +88,24 @@ def test_the_workspace_and_its_secrets_are_hidden(lab_of, tmp_path):
     assert box.out("b", "stderr").count("No such file") == 2
 
 
+@pytest.mark.parametrize("above", [False, True])
+def test_a_work_folder_at_or_above_the_workspace_does_not_open_it(box, tmp_path, above):
+    site = tmp_path / "site"
+    (site / "secrets").mkdir(parents=True)
+    for name in ("secrets/key", "commons.toml", "journal.db", "journal.db-wal"):
+        (site / name).write_text("hidden")
+    box.folder = site / "engines" / "pool"
+    box.make()
+    script = (
+        f"cd {site}; cat secrets/key journal.db journal.db-wal engines/pool/book; mv journal.db x; mv engines x;"
+        "echo x > journal.db; echo x > journal.db-wal; echo x >> commons.toml; echo x > mine; true"
+    )
+    box.run("a", "sh", "-c", script, cwd=str(tmp_path if above else site))
+    assert box.out("a") == ""
+    assert all((site / name).read_text() == "hidden" for name in ("commons.toml", "journal.db", "journal.db-wal"))
+    assert (site / "engines").is_dir() and (site / "mine").exists() is not above
+
+
 @pytest.mark.parametrize("home", ["/root", str(Path.home())])
 def test_a_work_folder_in_a_home_is_reached(box, home):
     if not os.access(home, os.W_OK):

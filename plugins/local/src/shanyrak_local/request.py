@@ -102,10 +102,21 @@ class Builder:
             outputs=outputs,
             named=_named(launch, path),
             hide=[str(self.workspace), *map(os.path.realpath, self.settings.hide)],
-            mask=[str(self.folder), str(self.workspace / "secrets")],
+            mask=[str(self.folder), str(self.workspace / "secrets"), *self._journal(cwd, outputs)],
+            keep=[str(self.workspace / "commons.toml")] if self._open(cwd, outputs) else [],
             network=launch.network,
             gpu=gpu,
         )
+
+    def _open(self, cwd: str, outputs: Sequence[str]) -> bool:
+        """Whether the workspace itself is a folder that the attempt may write."""
+        return str(self.workspace) in (cwd, *outputs)
+
+    def _journal(self, cwd: str, outputs: Sequence[str]) -> list[str]:
+        """What an attempt in the workspace itself must not see; elsewhere the workspace is hidden as a whole."""
+        if not self._open(cwd, outputs):
+            return []
+        return [str(self.workspace / "engines"), *map(str, self.workspace.glob("journal.db*"))]
 
     def _range(self, name: str) -> tuple[int, int]:
         """The GPU indices of a node here: node after node, as declared, and none that does not exist.

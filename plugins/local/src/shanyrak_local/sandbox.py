@@ -1,8 +1,8 @@
 """The bubblewrap command line of an attempt: what it may see, and what it may write.
 
 The order of binds matters: later ones lie over earlier ones. First the whole system, read-only; then an empty /tmp,
-with what the command line names under the real one; then empty folders over what is hidden; then what is writable;
-last what stays hidden even inside a writable folder.
+with what the command line names under the real one; then empty folders over what is hidden and what is writable, the
+outer ones first, so that the nearest counts; last what stays hidden, or as it is, even inside a writable folder.
 
 Process isolation is the worker's pid namespace, which the sandbox inherits with its /proc, so bubblewrap makes none
 of its own: the worker then sees the true status of the command and of every orphan.
@@ -38,13 +38,15 @@ def build(
     named: Iterable[str],
     hide: Iterable[str],
     mask: Iterable[str],
+    keep: Iterable[str] = (),
     network: bool,
     gpu: bool,
 ) -> tuple[list[str], list[str]]:
     """Arguments up to the command (excluded), and the words for what they enforce.
 
     All paths are real (no links). `named`: existing paths the command line names, shown read-only when /tmp would
-    hide them. `hide`: folders shown empty around what is writable. `mask`: hidden even within what is writable.
+    hide them. `hide`: folders shown empty around what is writable, unless they are that themselves. `mask`: hidden even
+    within what is writable. `keep`: read-only even there.
     """
     argv = _base(bwrap, userns)
     words = ["bwrap", "pidns", "no-caps", "readonly-system"]
@@ -60,14 +62,17 @@ def build(
         words.append("private-tmp")
         for path in sorted({top for path in named if (top := _under_tmp(path))}):
             argv += ["--ro-bind", path, path]
-    for path in sorted(set(hide)):
-        if os.path.isdir(path) and path != "/":
-            argv += ["--tmpfs", path]
-    for path in writable:
-        argv += ["--bind", path, path]
+    hidden = {path for path in hide if os.path.isdir(path) and path != "/"}
+    for path in sorted({*hidden, *writable}, key=lambda path: path.split("/")):
+        argv += ["--bind", path, path] if path in writable else ["--tmpfs", path]
+    for path in sorted(set(keep)):
+        if os.path.exists(path):
+            argv += ["--ro-bind", path, path]
     for path in sorted(set(mask)):
         if os.path.isdir(path):
             argv += ["--tmpfs", path]
+        elif os.path.exists(path):
+            argv += ["--ro-bind", "/dev/null", path]
     return [*argv, "--chdir", cwd], words
 
 
