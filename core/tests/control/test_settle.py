@@ -198,11 +198,28 @@ def test_a_late_result_is_charged_by_the_next_controller_too(bench: Bench, spec:
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0)])
 def test_a_failed_array_says_why_whichever_task_ends_last(bench: Bench, order: tuple[int, ...]) -> None:
-    id_ = bench.submit(array="0-2")
-    bench.round()
-    for task in order:
-        bench.engine.finish(bench.token(id_, task), exit_code=7 if task == 1 else 0)
-        bench.round()
-    row = bench.row(id_)
-    assert (row["state"], row["reason"]) == ("failed", "exit")
-    assert row["words"] == "of 3 tasks 1 failed; the first: exit code 7"
+    bench.run(array="0-2")
+    with bench.controller() as controller:
+        settle(controller)
+        for task in order:
+            bench.clock.advance(1_000)
+            bench.engine().finish(bench.engine().starts[task], exit_code=7 if task == 1 else 0)
+            settle(controller)
+    assert bench.state(1) == "failed/exit"
+    assert bench.site.ps(True)[0]["words"] == "of 3 tasks 1 failed; the first: exit code 7"
+
+
+def test_a_task_that_was_tried_again_and_done_is_not_why_an_array_failed(bench: Bench) -> None:
+    bench.run(array="0-1")
+    engine = bench.engine()
+    with bench.controller() as controller:
+        settle(controller)
+        engine.finish(engine.starts[0], cause="node", fenced=True, words="node died")
+        engine.finish(engine.starts[1], signal=11, exit_code=None)
+        settle(controller)
+        bench.clock.advance(BACKOFF_MS[0])
+        settle(controller)
+        engine.finish(engine.starts[2])
+        settle(controller)
+    assert bench.state(1) == "failed/signal"
+    assert bench.site.ps(True)[0]["words"] == "of 2 tasks 1 failed; the first: ended by signal 11"

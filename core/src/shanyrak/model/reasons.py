@@ -29,3 +29,14 @@ TERM = "term"
 
 # Causes that are the infrastructure's, not the user's: retried up to the stated number.
 INFRASTRUCTURE = frozenset({"node", "absent"})
+
+
+def of_end(state: str, cause: str, exit_code: int | None, signal: int) -> str:
+    """The reason of work that ended `failed` or `lost`, from what its engine said of the attempt that decided it."""
+    if state == "lost":
+        return UNFENCED
+    if cause in (WALLTIME, MEMORY, LAUNCH, STOPPED):
+        return cause
+    if signal:
+        return SIGNAL
+    return EXIT if exit_code else TRIES

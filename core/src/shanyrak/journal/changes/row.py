@@ -7,7 +7,7 @@ import json
 from shanyrak.journal.changes.registry import At
 from shanyrak.journal.events import canonical
 from shanyrak.journal.store import Rows
-from shanyrak.model import states
+from shanyrak.model import reasons, states
 
 _COLUMNS = (
     "id",
@@ -106,9 +106,29 @@ def move(rows: Rows, at: At, row: Work, reason: str, words: str) -> None:
     new = _state(row)
     if new == row.state and new in (states.RUNNING, states.STARTING):
         reason, words = row.reason, row.words  # an array goes on: the end of one task is not its reason
+    if row.tasks > 1 and new in (states.FAILED, states.LOST):
+        reason, words = _first_fault(rows, row, new)  # the task that ended last may be one that is done
     states.check_move(row.state, new)
     row.state = new
     save(rows, at, row, reason, words)
+
+
+def _first_fault(rows: Rows, row: Work, state: str) -> tuple[str, str]:
+    """Reason and words of an array that failed or was lost: how many of its tasks, and what befell the first."""
+    counts = " and ".join(f"{number} {how}" for number, how in ((row.failed, "failed"), (row.lost, "lost")) if number)
+    told = f"of {row.tasks} tasks {counts}"
+    for task, number, cause, exit_code, signal, words in rows.all(
+        "SELECT task, try, cause, exit_code, signal, words FROM attempt WHERE workload = ? AND open = 0"
+        " AND NOT (cause = 'ended' AND exit_code = 0 AND signal = 0)"
+        " ORDER BY CASE WHEN cause IN ('absent', 'node', 'unknown') THEN 1 ELSE 0 END, ended, task, try",
+        (row.id,),
+    ):
+        again = "SELECT 1 FROM attempt WHERE workload = ? AND task = ? AND try > ?"
+        if rows.one(again, (row.id, task, number)):
+            continue
+        reason = reasons.of_end(state, cause, exit_code, signal)
+        return reason, f"{told}; the first: {words}"
+    return reasons.UNFENCED if state == states.LOST else reasons.TRIES, told
 
 
 def _state(row: Work) -> str:
