@@ -1,6 +1,6 @@
 """What engines answer, checked before anything is made of it: an engine is a plugin and may answer anything.
 
-An attempt of which nothing sound was said counts as `unknown`, a launch as not answered, a node as not reported.
+An attempt of which nothing sound was said counts as `unknown`, a launch as not answered; of nodes all are sound or none.
 """
 
 from __future__ import annotations
@@ -47,14 +47,12 @@ def launched(launches: Sequence[Launch], answer: Any) -> tuple[list[Launched], s
 
 
 def nodes(answer: Any) -> tuple[list[Node], str]:
-    """The sound nodes, and what was wrong with the others."""
-    found, wrong = [], ""
-    for one in answer:
-        if isinstance(one, Node) and _texts(one.name, one.reason) and _numbers(one.units, one.cpus, one.memory):
-            found.append(one)
-        else:
-            wrong = wrong or f"it answered {_short(one)}"
-    return found, wrong
+    """The nodes. Raises ValueError when one is unsound: a node that is left out would count as gone."""
+    found = list(answer)
+    for one in found:
+        if not (isinstance(one, Node) and _texts(one.name, one.reason) and _numbers(one.units, one.cpus, one.memory)):
+            raise ValueError(f"it answered {_short(one)}")
+    return found, ""
 
 
 def _seen_fault(one: Any) -> str:
