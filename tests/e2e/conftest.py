@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -122,10 +123,24 @@ def shanyrak(tmp_path: Path) -> Iterator[Shanyrak]:
     made.close()
 
 
+@pytest.fixture(scope="session")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Shanyrak]:
+    """The command line for a workspace that several tests share."""
+    return lambda name: Shanyrak(tmp_path_factory.mktemp(name) / "site")
+
+
+@pytest.fixture(scope="session")
+def pristine(beside: Callable[[str], Shanyrak]) -> Shanyrak:
+    """A workspace of one node with two CPU slots, the project `ada` and a grant of ten cpu-hours. Not to be changed."""
+    made = beside("pristine")
+    made.bare("init", made.folder, "--nodes", "1x2", "--unit", "cpu")
+    made("project", "add", "ada", "--sector", "startup", "--org", "Ada LLP")
+    made("grant", "add", "ada", 10, "cpu-hour")
+    return made
+
+
 @pytest.fixture
-def site(shanyrak: Shanyrak) -> Shanyrak:
-    """A workspace of one node with two CPU slots, the project `ada` and a grant of ten cpu-hours."""
-    shanyrak.bare("init", shanyrak.folder, "--nodes", "1x2", "--unit", "cpu")
-    shanyrak("project", "add", "ada", "--sector", "startup", "--org", "Ada LLP")
-    shanyrak("grant", "add", "ada", 10, "cpu-hour")
+def site(shanyrak: Shanyrak, pristine: Shanyrak) -> Shanyrak:
+    """A copy of it that the test may do with as it likes."""
+    shutil.copytree(pristine.folder, shanyrak.folder)
     return shanyrak
