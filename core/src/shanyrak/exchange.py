@@ -40,7 +40,6 @@ class Request:
     now_ms: int
 
 
-
 @dataclass(frozen=True, slots=True)
 class ServiceContext:
     """What a service is run with; it returns soon after `stopped()` is true."""

@@ -70,9 +70,7 @@ def program(name: str, *words: str) -> tuple[str, ...]:
 
 PROJECTS: tuple[Project, ...] = (
     Project("steppe-vision", "Steppe Vision LLP", "startup", "Reading handwritten forms", "startups", 1200),
-    Project(
-        "saryarka-learning", "Saryarka University", "university", "How digits are learned", "science", 2400
-    ),
+    Project("saryarka-learning", "Saryarka University", "university", "How digits are learned", "science", 2400),
     Project("ertis-retail", "Ertis Retail JSC", "business", "Planning heat and staff", "industry", 600),
     Project(
         "climate-desk",
@@ -82,9 +80,7 @@ PROJECTS: tuple[Project, ...] = (
         "public-services",
         1200,
     ),
-    Project(
-        "first-steps", "Open School of Computing", "learner", "A first hour of computing", "learners", 300
-    ),
+    Project("first-steps", "Open School of Computing", "learner", "A first hour of computing", "learners", 300),
 )
 
 WORKLOADS: tuple[Workload, ...] = (

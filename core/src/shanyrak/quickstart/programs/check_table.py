@@ -38,9 +38,7 @@ def main() -> None:
         if name != "month":
             numbers(args.table, name, texts)
     span = {"from": table["month"][0], "to": table["month"][-1]}
-    files.write_json(
-        args.out, {"table": args.table.name, "rows": len(table["month"]), "columns": len(table), **span}
-    )
+    files.write_json(args.out, {"table": args.table.name, "rows": len(table["month"]), "columns": len(table), **span})
     print(f"{args.table.name}: {len(table['month'])} months, {len(table)} columns, fit for use")
 
 

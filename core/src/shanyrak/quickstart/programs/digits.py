@@ -37,9 +37,7 @@ def load(path: Path) -> Digits:
     if table.shape[1] != 65 or table.min() < 0 or table[:, :64].max() > 16 or table[:, 64].max() >= CLASSES:
         raise BadData(f"{path}: expected 64 pixels from 0 to 16 and a digit in each row")
     if len(table) < 2 * HELD_OUT:
-        raise BadData(
-            f"{path}: {len(table)} images, needs {2 * HELD_OUT} to learn from some and be judged on others"
-        )
+        raise BadData(f"{path}: {len(table)} images, needs {2 * HELD_OUT} to learn from some and be judged on others")
     return Digits(table[:, :64] / 16.0, table[:, 64], np.arange(len(table)))
 
 

@@ -48,9 +48,7 @@ def columns(path: Path) -> dict[str, list[str]]:
     header = lines[0]
     for number, line in enumerate(lines[1:], start=2):
         if len(line) != len(header):
-            raise BadData(
-                f"{path.name}, line {number}: {len(line)} fields where the header has {len(header)}"
-            )
+            raise BadData(f"{path.name}, line {number}: {len(line)} fields where the header has {len(header)}")
     return dict(zip(header, map(list, zip(*lines[1:], strict=True)), strict=True))
 
 

@@ -46,12 +46,8 @@ def main() -> None:
                 times += 1
             speed = 2 * size**3 * times / spent / 1e9
             if not right(a, b, product, rng):
-                raise SystemExit(
-                    f"wrong product: {size} x {size} in {kind.__name__}; this computer cannot be trusted"
-                )
-            rows.append(
-                {"size": size, "kind": kind.__name__, "gflop_a_second": round(speed, 3), "times": times}
-            )
+                raise SystemExit(f"wrong product: {size} x {size} in {kind.__name__}; this computer cannot be trusted")
+            rows.append({"size": size, "kind": kind.__name__, "gflop_a_second": round(speed, 3), "times": times})
             print(f"{size:5d} x {size:<5d} {kind.__name__}: {speed:8.1f} GFLOP/s, checked", flush=True)
     best = max(rows, key=lambda row: float(row["gflop_a_second"]))
     files.write_json(args.out, {"cpus": cpus, "rows": rows, "best": best})

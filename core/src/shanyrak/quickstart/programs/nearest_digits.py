@@ -50,19 +50,11 @@ def main() -> None:
         for size, score in zip(SIZES, mean, strict=True)
     ]
     for row in rows:
-        print(
-            "{components:2.0f} components: {variance:6.1%} of the variance, {accuracy:6.1%} right".format(
-                **row
-            )
-        )
+        print("{components:2.0f} components: {variance:6.1%} of the variance, {accuracy:6.1%} right".format(**row))
     enough = next(size for size, score in zip(SIZES, mean, strict=True) if score >= mean.max() - 0.01)
-    files.write_json(
-        args.out, {"rows": rows, "enough": enough, "neighbours": args.neighbours, "splits": args.splits}
-    )
+    files.write_json(args.out, {"rows": rows, "enough": enough, "neighbours": args.neighbours, "splits": args.splits})
     line = chart.Line("nearest neighbours, % right", list(map(float, SIZES)), [100 * float(s) for s in mean])
-    files.write_text(
-        args.chart, chart.svg("Digits: accuracy by number of components", "components", "%", [line])
-    )
+    files.write_text(args.chart, chart.svg("Digits: accuracy by number of components", "components", "%", [line]))
     print(f"{enough} of 64 components are within a point of the best")
 
 

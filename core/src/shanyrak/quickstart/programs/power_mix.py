@@ -99,9 +99,7 @@ def main() -> None:
         f"renewables: {share[0]:.1%} of {total[0]:,.0f} GWh in {years[0]:.0f}, "
         f"{share[-1]:.1%} of {total[-1]:,.0f} GWh in {years[-1]:.0f}"
     )
-    print(
-        f"a plan made after {args.until} is {100 * miss:.1f} points off, 'no change' {100 * same:.1f} points"
-    )
+    print(f"a plan made after {args.until} is {100 * miss:.1f} points off, 'no change' {100 * same:.1f} points")
     print(f"half renewable in {2000 - level / slope:.1f} (95 % interval {low:.1f} to {high:.1f})")
 
 

@@ -15,9 +15,7 @@ def main() -> None:
     ask.add_argument("--data", type=Path, default=digits.PATH)
     ask.add_argument("--checkpoint", type=Path, default=Path("digits-network.npz"))
     ask.add_argument("--batch", type=int, default=1, help="images in a request")
-    ask.add_argument(
-        "--rounds", type=int, default=100, help="how often to go through all images, for the timing"
-    )
+    ask.add_argument("--rounds", type=int, default=100, help="how often to go through all images, for the timing")
     ask.add_argument("--out", type=Path, default=Path("predictions.csv"))
     args = ask.parse_args()
 
@@ -37,9 +35,7 @@ def main() -> None:
     files.write_text(args.out, "\n".join(["row,label,predicted,probability", *lines]) + "\n")
     served = args.rounds * len(unseen.y)
     print(f"{served / seconds:,.0f} images/s in requests of {args.batch}; predictions are in {args.out}")
-    print(
-        f"{(guess == unseen.y).sum()} of {len(guess)} read rightly by the network of epoch {network.epochs}"
-    )
+    print(f"{(guess == unseen.y).sum()} of {len(guess)} read rightly by the network of epoch {network.epochs}")
 
 
 if __name__ == "__main__":

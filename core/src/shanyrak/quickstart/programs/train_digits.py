@@ -44,9 +44,7 @@ def main() -> None:
     learn, judge = digits.split(digits.load(args.data), args.seed)
     moves = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
     x, y = np.concatenate([shifted(learn.x, *move) for move in moves]), np.tile(learn.y, len(moves))
-    network = (
-        Network.load(args.checkpoint) if args.checkpoint.exists() else Network.fresh(args.hidden, args.seed)
-    )
+    network = Network.load(args.checkpoint) if args.checkpoint.exists() else Network.fresh(args.hidden, args.seed)
     if network.epochs:
         print(f"going on from {args.checkpoint} after epoch {network.epochs}")
     began, history = time.perf_counter(), []
