@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from faultlab.house import House, drain, read, submit_all
 from faultlab.invariants import at_rest, sound
+from faultlab.processes import eventually
 from shanyrak.control.site import Site
 from shanyrak.journal import points
 
@@ -57,6 +58,8 @@ def recover(house: House) -> None:
         if row["name"] == "sh" and row["walltime_ms"] == 120_000:
             site.stop(row["id"])
     sound(house, site)
+    over = read(site, "SELECT MAX(until) FROM credit")[0][0]
+    eventually(lambda: site.journal.now() > over, "the short grant is over: later, time alone changes nothing")
     site.close()
     house.settle()
     at_rest(house)

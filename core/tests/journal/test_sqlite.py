@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from shanyrak.errors import UnfitProblem
 from shanyrak.journal.sqlite import Busy, SqliteStore, explain, refuse_network_filesystem
+from shanyrak.journal.store import Damaged
 
 INSERT = "INSERT INTO setting VALUES (?, '1')"
 
@@ -110,7 +111,10 @@ def test_each_error_of_sqlite_is_one_line(code: int, words: str) -> None:
 def test_a_defect_of_ours_stays_what_it_is(store: SqliteStore) -> None:
     with pytest.raises(sqlite3.OperationalError, match="no such table"), store.read() as rows:
         rows.all("SELECT * FROM no_such")
-    with pytest.raises(sqlite3.IntegrityError), store.write() as rows:
+
+
+def test_rows_that_contradict_each_other_are_damage(store: SqliteStore) -> None:
+    with pytest.raises(Damaged, match="contradicts itself"), store.write() as rows:
         rows.many(INSERT, [("a",), ("a",)])
 
 

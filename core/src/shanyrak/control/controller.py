@@ -6,7 +6,6 @@ by its token, what has one is observed.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from shanyrak.control.settle import Open, end, late
 from shanyrak.errors import Problem, UnfitProblem
 from shanyrak.exchange import Launched, Seen
 from shanyrak.journal import points
+from shanyrak.journal.events import parsed
 from shanyrak.journal.journal import Writer
 from shanyrak.journal.store import Damaged, Row, Rows
 from shanyrak.model.reasons import INFRASTRUCTURE
@@ -162,7 +162,7 @@ class Controller:
     def _last_carry(self, rows: Rows) -> list[int]:
         """What the newest decision handed on, if the same policy made it."""
         found = rows.one("SELECT payload FROM event WHERE type = 'decision.made' ORDER BY seq DESC LIMIT 1")
-        last = json.loads(found[0]) if found else {}
+        last = parsed(found[0]) if found else {}
         return list(last["carry"]) if last.get("policy") == self.decider.name else []
 
     def _recover(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from shanyrak.control.launches import read_secrets
 from shanyrak.errors import PluginProblem, RefusedProblem, UnfitProblem, UsageProblem
 from shanyrak.exchange import EngineContext, Node
 from shanyrak.journal.clock import Clock
+from shanyrak.journal.events import parsed
 from shanyrak.journal.journal import Journal, events
 from shanyrak.journal.schema import MIGRATIONS, migrate, schema_version
 from shanyrak.journal.sqlite import SqliteStore
@@ -323,7 +323,7 @@ class Site:
         """Why the core decides in place of the policy, when it did so three times in a row; else nothing."""
         with self.journal.read() as rows:
             last = rows.all("SELECT payload FROM event WHERE type = 'decision.made' ORDER BY seq DESC LIMIT 3")
-        decisions = [json.loads(payload) for (payload,) in last]
+        decisions = [parsed(payload) for (payload,) in last]
         if len(decisions) == 3 and all(one["outcome"] == "fallback" for one in decisions):
             return f"the core's kernel decides in place of {decisions[0]['policy']}: {decisions[0]['cause']}"
         return ""

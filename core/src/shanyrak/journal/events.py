@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from shanyrak.journal.store import Damaged
+
 GENESIS = "0" * 64
 """What the first event is chained to."""
 
@@ -26,12 +28,24 @@ class Event(NamedTuple):
 
     def data(self) -> dict[str, Any]:
         """The payload as Python values."""
-        loaded: dict[str, Any] = json.loads(self.payload)
-        return loaded
+        return parsed(self.payload)
 
     def public(self) -> dict[str, Any]:
         """The event as observers and `shanyrak events --json` see it."""
         return self._asdict() | {"payload": self.data()}
+
+
+def parsed(payload: str) -> dict[str, Any]:
+    """A payload as Python values. Raises Damaged when it is none."""
+    try:
+        loaded: dict[str, Any] = json.loads(payload)
+    except ValueError as error:
+        raise Damaged(
+            "the journal",
+            f"an event in it is torn ({error})",
+            "see `shanyrak verify`, and restore a backup with `shanyrak restore`",
+        ) from None
+    return loaded
 
 
 def canonical(value: Mapping[str, Any] | list[Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from shanyrak.errors import UnfitProblem
 from shanyrak.journal import fold, points
 from shanyrak.journal.clock import Clock
-from shanyrak.journal.events import GENESIS, Event, canonical, chain
+from shanyrak.journal.events import GENESIS, Event, canonical, chain, parsed
 from shanyrak.journal.schema import FOLDED, MIGRATIONS, schema_version
 from shanyrak.journal.store import Rows, Store
 
@@ -95,8 +94,7 @@ def _every(rows: Rows) -> Iterator[Event]:
 def submission(rows: Rows, workload: int) -> dict[str, Any]:
     """The payload of a workload's `workload.submitted`: its spec, and what admission said."""
     found = rows.one("SELECT e.payload FROM workload w JOIN event e ON e.seq = w.seq WHERE w.id = ?", (workload,))
-    loaded: dict[str, Any] = json.loads(found[0]) if found else {}
-    return loaded
+    return parsed(found[0]) if found else {}
 
 
 def chain_faults(rows: Rows) -> list[str]:
@@ -119,7 +117,7 @@ def fold_faults(rows: Rows, scratch: Store) -> list[str]:
     """Tables that differ from what the events alone give. `scratch` is an empty, migrated store."""
     with scratch.write() as fresh:
         for event in _every(rows):
-            fold.apply(fresh, event.seq, event.time, event.actor, event.type, json.loads(event.payload))
+            fold.apply(fresh, event.seq, event.time, event.actor, event.type, event.data())
         found = []
         for table in FOLDED:
             query = f'SELECT * FROM "{table}"'
