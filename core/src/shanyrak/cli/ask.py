@@ -43,7 +43,7 @@ def eta(frame: Frame, id_: int, as_json: bool) -> None:
     if as_json:
         emit_json(answer)
         return
-    ahead = answer["start"] - now if answer["start"] and answer["kind"] in ("promise", "estimate") else 0
+    ahead = answer["start"] - now if answer["start"] and answer["kind"] in ("promise", "estimate", "bound") else 0
     click.echo(f"Workload {id_}: {answer['words']}" + (f" (in {duration_words(ahead)})" if ahead > 0 else "") + ".")
     click.echo(f"Basis: {answer['basis']}.")
     if answer["kind"] == "estimate" and answer["controller"].startswith("no "):

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 def eta(site: Site, id_: int) -> dict[str, Any]:
-    """`{"id", "state", "start": ms or null, "kind": started | promise | estimate | none, "words", "basis"}`.
+    """`{"id", "state", "start": ms or null, "kind": started | promise | estimate | bound | none, "words", "basis"}`.
 
     An estimate is what the active policy does on a virtual clock when all work, running and waiting, takes its whole
-    walltime and nothing new arrives. Raises UsageProblem for an unknown id.
+    walltime and nothing new arrives. A bound is how far that clock came in its time: it does not start before.
+    Raises UsageProblem for an unknown id.
     """
     with site.journal.read() as rows:
         row = rows.one("SELECT state, words, started, promised FROM workload WHERE id = ?", (id_,))
@@ -47,25 +48,41 @@ def eta(site: Site, id_: int) -> dict[str, Any]:
             "words": "it is being started",
             "basis": "its state",
         }
-    from shanyrak.policy.drive import estimate
+    from shanyrak.policy.drive import drive
 
     now = moment(site)
     at: int | None = None
+    reached, trouble = now.view.now, ""
+    basis = f"{now.by} on a virtual clock, if all work takes its whole walltime and nothing new comes before it"
     try:
         with patience(5 * PATIENCE_S):
-            at = estimate(now.feed.mirror.copy(), now.decide, site.params(), now.view.now, id_)
-        basis = f"{now.by} on a virtual clock, if all work takes its whole walltime and nothing new comes before it"
+            for start in drive(now.feed.mirror.copy(), now.decide, site.params(), now.view.now):
+                reached = start.at
+                if start.job == id_:
+                    at = start.at
+                    break
+    except TimeoutError:
+        trouble = f"so much waits before it that the clock came no further in {5 * PATIENCE_S:g} s"
     except Exception as error:
-        basis = f"no estimate: {type(error).__name__}: {error}"
+        trouble = f"then {type(error).__name__}: {error}"
+    basis += f"; {trouble}" if trouble else ""
     if promised:
         answer |= {
             "start": promised,
             "kind": "promise",
-            "words": f"promised: at {instant_words(promised)} at the latest",
+            "words": f"promised: at {instant_words(promised)} at the latest"
+            + ("" if at or trouble else f"; but as things stand it does not start: see `shanyrak why {id_}`"),
             "basis": "the promise in the journal",
             "estimate": at,
         }
         return answer
+    if trouble:
+        return answer | {
+            "start": reached,
+            "kind": "bound",
+            "words": f"not before {instant_words(reached)}",
+            "basis": basis,
+        }
     if at is None:
         return answer | {
             "start": None,

@@ -8,8 +8,9 @@ from shanyrak.control.now import Moment, moment
 from shanyrak.errors import UsageProblem
 from shanyrak.journal.journal import submission
 from shanyrak.journal.store import Rows
-from shanyrak.model import states
+from shanyrak.model import reasons, states
 from shanyrak.model.quantities import amount_words, duration_words, instant_words
+from shanyrak.model.workload import Spec
 
 if TYPE_CHECKING:
     from shanyrak.control.site import Site
@@ -71,7 +72,7 @@ def why(site: Site, id_: int) -> dict[str, Any]:
         if row is None:
             raise UsageProblem(f"workload {id_}", "it does not exist", "see `shanyrak ps --all`")
         state, reason, words = row
-        nearest = _nearest(rows, id_)
+        nearest = _nearest(rows, id_) or _task_logs(rows, id_, reason)
     answer: dict[str, Any] = {"id": id_, "state": state, "words": words, "reasons": []}
     if state != states.QUEUED:
         entry = {"rule": reason, "words": words, "change": nearest or _afterwards(state, reason)}
@@ -98,6 +99,20 @@ def why(site: Site, id_: int) -> dict[str, Any]:
 
 def _nearest(rows: Rows, id_: int) -> str:
     return str(submission(rows, id_).get("nearest", ""))
+
+
+def _task_logs(rows: Rows, id_: int, reason: str) -> str:
+    """Of an array of which a task failed by itself: where to read what the first such task said."""
+    found = rows.one(
+        "SELECT a.task FROM attempt a JOIN workload w ON w.id = a.workload WHERE w.id = ? AND w.tasks > 1 AND a.open = 0"
+        " AND a.cause = 'ended' AND NOT (a.exit_code = 0 AND a.signal = 0) ORDER BY a.ended, a.task LIMIT 1",
+        (id_,),
+    )
+    if found is None or reason not in (reasons.EXIT, reasons.SIGNAL):
+        return ""
+    return (
+        f"see `shanyrak logs {id_} --task {Spec.model_validate(submission(rows, id_)['spec']).tasks.index(found[0])}`"
+    )
 
 
 def _afterwards(state: str, reason: str) -> str:
@@ -185,6 +200,12 @@ class _Explain:
         change = f"a grant of {amount_words(need - have, unit)} more"
         if longest:
             change += f", or the same with --walltime {longest}s"
+        coming = self.rows.one(
+            "SELECT id, start FROM credit WHERE project = ? AND unit = ? AND state = 'future' ORDER BY start, id",
+            (self.project, unit),
+        )
+        if coming:
+            change += f", or grant {coming[0]}, which begins at {instant_words(int(coming[1]))}"
         return {
             "words": f"a start sets aside {amount_words(need, unit)}; the grants of {self.project} have "
             f"{amount_words(have, unit)} left",
@@ -208,8 +229,12 @@ class _Explain:
         }
 
     def _fit(self) -> dict[str, Any]:
-        open_ = self._open_nodes()
-        free = self.now.view.node_free[open_]
+        view, plan = self.now.view, self.now.plan
+        left = view.node_free.copy()
+        for job, tasks in plan.starts():  # what starts before it in this round has its units already
+            for nodes in tasks:
+                left[nodes] -= view.job_units[view.row(job)]
+        free = left[self._open_nodes()]
         have = int((free >= self.units).sum())
         most = int(free.max()) if len(free) else 0
         words = (
@@ -231,7 +256,9 @@ class _Explain:
                     "words": f"{name} uses {use} of at most {cap} units and this needs {need}",
                     "need": need,
                     "have": max(0, cap - use),
-                    "change": f"{use + need - cap} unit(s) of its own that end, or a higher cap",
+                    "change": f"a cap of at least {need}, or to ask for less"
+                    if need > cap
+                    else f"{use + need - cap} unit(s) of its own that end, or a higher cap",
                 }
             at = int(view.acc_parent[at])
         return {"words": "the active policy's cap for its account is reached", "change": "units of its own that end"}
