@@ -1,0 +1,73 @@
+"""`doctor`: every finding with what to do, whatever is broken."""
+
+from pathlib import Path
+
+import pytest
+from shanyrak.control.doctor import Finding, examine
+from shanyrak.testing.fakes import Bench
+
+
+def found(bench: Bench) -> dict[str, Finding]:
+    return {finding.subject: finding for finding in examine(bench.folder, bench.manager())}
+
+
+def test_a_sound_site(bench: Bench) -> None:
+    bench.folder.chmod(0o700)
+    findings = found(bench)
+    disk = findings.pop("the disk")
+    assert disk.level in ("ok", "warn"), "how full this machine is, is its own affair"
+    assert {finding.level for finding in findings.values()} == {"ok"}, findings
+    assert {"plugin fake", "the workspace", "the journal", "the policy", "pool cpu", "the controller"} <= set(findings)
+    assert findings["pool cpu"].words == "engine fake: 2 node(s) up"
+
+
+def test_who_may_enter_and_read(bench: Bench) -> None:
+    bench.folder.chmod(0o755)
+    secret = bench.site.secrets / "A"
+    secret.write_text("x")
+    secret.chmod(0o644)
+    (bench.site.secrets / "GONE").symlink_to(bench.folder / "nowhere")
+    findings = found(bench)
+    assert findings["the workspace"].level == "warn" and findings["the workspace"].fix.startswith("chmod 700")
+    assert findings["secret A"].fix == f"chmod 600 {secret}"
+    assert "the disk" in findings, "a link that leads nowhere ends nothing"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("x"), SystemExit(1)])
+def test_an_engine_that_raises_is_a_finding_and_the_rest_goes_on(bench: Bench, error: BaseException) -> None:
+    bench.engine().fail("nodes", error)
+    findings = found(bench)
+    bench.engine().mend()
+    assert findings["pool cpu"].level == "bad" and repr(error) in findings["pool cpu"].words
+    assert "the disk" in findings
+
+
+def test_nodes_that_are_down(bench: Bench) -> None:
+    bench.engine().down("cpu-1")
+    assert found(bench)["pool cpu"].words == "1 of 2 nodes are down: no heartbeat"
+
+
+def test_an_account_that_does_not_balance(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "site")
+    bench.fund("p")
+    with bench.site.journal.store.write() as rows:
+        rows.run("UPDATE balance SET amount = amount + 1 WHERE pot = 'left'")
+    finding = found(bench)["the account"]
+    assert finding.level == "bad" and "issued" in finding.words
+    bench.site.close()
+
+
+def test_what_is_no_workspace_is_one_bad_finding(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "site")
+    bench.site.close()
+    bad = [finding for finding in examine(tmp_path / "other", bench.manager()) if finding.level == "bad"]
+    assert len(bad) == 1 and "commons.toml" in bad[0].subject
+
+
+def test_a_policy_that_failed_three_times_in_a_row_shows(bench: Bench) -> None:
+    decision = {"outcome": "fallback", "policy": "x 1", "cause": "it raised"}
+    for count in range(3):
+        assert ("see `shanyrak events`" in str(found(bench)["the policy"])) is False
+        with bench.site.journal.write("controller") as writer:
+            writer.append("decision.made", count, {**decision, "carry": []})
+    assert "the core's kernel decides in place of x 1: it raised" in found(bench)["the policy"].words
