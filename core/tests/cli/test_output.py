@@ -27,3 +27,15 @@ def test_a_table_on_a_terminal_shows_the_same_cells(capsys, monkeypatch):
 def test_json_is_one_document(capsys):
     output.emit_json({"a": ["қ", 1]})
     assert json.loads(capsys.readouterr().out) == {"a": ["қ", 1]}
+
+
+def test_nothing_printed_can_steer_a_terminal(capsys):
+    evil = "a\x1b]0;t\x07\x9b2J\u202eb\n\x7fқ"
+    output.tell(evil)
+    assert capsys.readouterr().out == "a ]0;t  2J b  қ\n"
+    output.emit_json({"name": evil})
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == {"name": evil}
+    assert all(c.isprintable() or c == "\n" for c in shown)
+    output.table([{"names": [evil]}], ["names"])
+    assert capsys.readouterr().out.splitlines()[1] == "a ]0;t  2J b  қ"

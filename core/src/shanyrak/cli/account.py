@@ -8,7 +8,7 @@ import click
 
 from shanyrak.cli.frame import Frame, pass_frame
 from shanyrak.cli.opened import as_json, opened
-from shanyrak.cli.output import emit_json, table
+from shanyrak.cli.output import emit_json, table, tell
 
 
 @click.group(invoke_without_command=True)
@@ -55,5 +55,5 @@ def show(found: dict[str, Any], as_json: bool) -> int:
         )
         click.echo("It balances: issued = used + held + left." if found["balanced"] else "It does NOT balance:")
         for fault in found["faults"]:
-            click.echo(f"  {fault}")
+            tell(f"  {fault}")
     return 0 if found["balanced"] else 1

@@ -6,7 +6,7 @@ import click
 
 from shanyrak.cli.frame import Frame, pass_frame
 from shanyrak.cli.opened import as_json, opened, work_id
-from shanyrak.cli.output import emit_json
+from shanyrak.cli.output import emit_json, tell
 from shanyrak.model.quantities import duration_words
 
 
@@ -21,14 +21,14 @@ def why(frame: Frame, id_: int, as_json: bool) -> None:
     if as_json:
         emit_json(answer)
         return
-    click.echo(f"Workload {id_} is {answer['state']}.")
+    tell(f"Workload {id_} is {answer['state']}.")
     for reason in answer["reasons"]:
         numbers = f" [needs {reason['need']:,}, has {reason['have']:,}]" if "need" in reason else ""
-        click.echo(f"  {reason['rule']}: {reason['words']}{numbers}")
+        tell(f"  {reason['rule']}: {reason['words']}{numbers}")
         if reason["change"]:
-            click.echo(f"    what would change it: {reason['change']}")
+            tell(f"    what would change it: {reason['change']}")
     if "decided_by" in answer:
-        click.echo(f"By {answer['decided_by']}; {answer['controller']}.")
+        tell(f"By {answer['decided_by']}; {answer['controller']}.")
 
 
 @click.command()
@@ -44,7 +44,7 @@ def eta(frame: Frame, id_: int, as_json: bool) -> None:
         emit_json(answer)
         return
     ahead = answer["start"] - now if answer["start"] and answer["kind"] in ("promise", "estimate", "bound") else 0
-    click.echo(f"Workload {id_}: {answer['words']}" + (f" (in {duration_words(ahead)})" if ahead > 0 else "") + ".")
-    click.echo(f"Basis: {answer['basis']}.")
+    tell(f"Workload {id_}: {answer['words']}" + (f" (in {duration_words(ahead)})" if ahead > 0 else "") + ".")
+    tell(f"Basis: {answer['basis']}.")
     if answer["kind"] == "estimate" and answer["controller"].startswith("no "):
-        click.echo(f"But {answer['controller']}.")
+        tell(f"But {answer['controller']}.")

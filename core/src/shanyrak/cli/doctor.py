@@ -6,7 +6,7 @@ import click
 
 from shanyrak.cli.frame import Frame, pass_frame
 from shanyrak.cli.opened import as_json
-from shanyrak.cli.output import emit_json
+from shanyrak.cli.output import emit_json, tell
 
 
 @click.command()
@@ -21,7 +21,7 @@ def doctor(frame: Frame, as_json: bool) -> int:
         emit_json([finding._asdict() for finding in findings])
     else:
         for finding in findings:
-            click.echo(
+            tell(
                 f"{finding.level:<5} {finding.subject}: {finding.words}" + (f" -> {finding.fix}" if finding.fix else "")
             )
     return 6 if any(finding.level == "bad" for finding in findings) else 0

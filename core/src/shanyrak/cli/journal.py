@@ -9,7 +9,7 @@ import click
 
 from shanyrak.cli.frame import Frame, pass_frame
 from shanyrak.cli.opened import as_json, opened
-from shanyrak.cli.output import emit_json, table
+from shanyrak.cli.output import emit_json, table, tell
 from shanyrak.model.quantities import instant_words
 
 
@@ -21,12 +21,14 @@ from shanyrak.model.quantities import instant_words
 def events(frame: Frame, after: int, last: int | None, as_json: bool) -> None:
     """Show the journal: every fact about this site, in order, each with its actor."""
     with opened(frame) as site:
+        if last:
+            after = max(after, site.store_info()["events"] - last)
         found = site.events(after)[-(last or 0) :]
     if as_json:
         emit_json([event.public() for event in found])
         return
     for event in found:
-        click.echo(
+        tell(
             f"{event.seq:>6}  {instant_words(event.time)}  {event.actor}  {event.type}  {event.subject}  "
             f"{json.dumps(event.data(), ensure_ascii=False)[:200]}"
         )
@@ -47,7 +49,7 @@ def verify(frame: Frame, as_json: bool) -> int:
         for proof in proofs:
             click.echo(f"{'holds' if proof['holds'] else 'BROKEN':<7} {proof['proof']}")
             for fault in proof["faults"]:
-                click.echo(f"        {fault}")
+                tell(f"        {fault}")
     return 0 if good else 6
 
 

@@ -11,8 +11,23 @@ import click
 
 
 def emit_json(data: Any) -> None:
-    """One JSON document on stdout."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+    """One JSON document on stdout. What could steer a terminal is written as escapes, which read as the same."""
+    text = json.dumps(data, ensure_ascii=False, indent=2, default=str)
+    click.echo("".join(c if c.isprintable() or c == "\n" else _escape(c) for c in text))
+
+
+def _escape(c: str) -> str:
+    return json.dumps(c)[1:-1]
+
+
+def tell(line: str) -> None:
+    """One line on stdout, free of control characters: what is in it may have been written by anybody."""
+    click.echo(clean(line))
+
+
+def clean(text: str) -> str:
+    """`text` with a space for each character that is not printed."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def table(
@@ -38,8 +53,8 @@ def _cell(value: Any, empty: str) -> str:
     if value is None or value == "":
         return empty
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(one) for one in value) or empty
-    return "".join(c if c.isprintable() else " " for c in str(value))
+        return clean(", ".join(str(one) for one in value)) or empty
+    return clean(str(value))
 
 
 def _rich(headings: list[str], cells: list[list[str]]) -> None:
