@@ -141,6 +141,13 @@ def test_tmp_as_work_folder(box):
         assert box.end("a").exit_code == 0
 
 
+@pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])
+def test_what_is_memory_is_no_way_around_the_limit(box, folder):
+    fill = f"head -c 30000000 /dev/zero > {folder}/f; stat -c %s {folder}/f; touch /dev/x && echo made"
+    box.run("a", "sh", "-c", fill, memory=20 << 20)
+    assert box.out("a").split() == [str(20 << 20)]
+
+
 def test_hidden_folders(box, tmp_path):
     hidden = tmp_path / "hidden"
     hidden.mkdir()

@@ -106,6 +106,7 @@ class Builder:
             keep=[str(self.workspace / "commons.toml")] if self._open(cwd, outputs) else [],
             network=launch.network,
             gpu=gpu,
+            memory=launch.memory * max(1, len(launch.nodes)),
         )
 
     def _open(self, cwd: str, outputs: Sequence[str]) -> bool:

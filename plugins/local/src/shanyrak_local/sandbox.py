@@ -12,7 +12,7 @@ of its own: the worker then sees the true status of the command and of every orp
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 DEVICES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "nvidia-caps")
 
@@ -37,16 +37,18 @@ def build(
     outputs: Iterable[str],
     named: Iterable[str],
     hide: Iterable[str],
-    mask: Iterable[str],
+    mask: Sequence[str],
     keep: Iterable[str] = (),
     network: bool,
     gpu: bool,
+    memory: int = 0,
 ) -> tuple[list[str], list[str]]:
     """Arguments up to the command (excluded), and the words for what they enforce.
 
     All paths are real (no links). `named`: existing paths the command line names, shown read-only when /tmp would
     hide them. `hide`: folders shown empty around what is writable, unless they are that themselves. `mask`: hidden even
-    within what is writable. `keep`: read-only even there.
+    within what is writable. `keep`: read-only even there. `memory`: bytes that its /tmp and /dev/shm, which are
+    memory, may each take; 0 for no limit. What is empty is not writable, so that it takes none either.
     """
     argv = _base(bwrap, userns)
     words = ["bwrap", "pidns", "no-caps", "readonly-system"]
@@ -55,10 +57,11 @@ def build(
     if not network:
         argv.append("--unshare-net")
         words.append("no-network")
-    argv += ["--dev-bind-try", "/dev/shm", "/dev/shm"] if gpu else []
+    scratch = ["--size", str(memory), "--tmpfs"] if memory else ["--tmpfs"]
+    argv += ["--dev-bind-try", "/dev/shm", "/dev/shm"] if gpu else [*scratch, "/dev/shm", "--remount-ro", "/dev"]
     writable = sorted({path for path in (cwd, *outputs) if path != "/"})
     if "/tmp" not in writable:
-        argv += ["--tmpfs", "/tmp"]
+        argv += [*scratch, "/tmp"]
         words.append("private-tmp")
         for path in sorted({top for path in named if (top := _under_tmp(path))}):
             argv += ["--ro-bind", path, path]
@@ -73,6 +76,9 @@ def build(
             argv += ["--tmpfs", path]
         elif os.path.exists(path):
             argv += ["--ro-bind", "/dev/null", path]
+    masked = {path for path in mask if os.path.isdir(path)}
+    for path in sorted(masked | (hidden - set(writable))):
+        argv += ["--remount-ro", path]
     return [*argv, "--chdir", cwd], words
 
 
