@@ -104,6 +104,9 @@ class Launch:
     walltime_ms: int
     user: str
     network: bool = False
+    not_after_ms: int = 0
+    """By the monotonic clock of the controller's machine: asked later, an engine starts nothing new under the token,
+    because another controller may act by then. 0: whenever."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shanyrak.control import facility, intents, launches, timers
@@ -57,6 +58,10 @@ SILENT = frozenset(
     }
 )
 """Events after which the same policy would decide the same: no reason for a round."""
+
+
+LAUNCH_S = 5.0
+"""An engine that is asked later than this after the lease was checked starts nothing: less than a lease's silence."""
 
 
 class Controller:
@@ -400,8 +405,10 @@ class Controller:
             answers += [
                 (known[token], Launched(token, refused=words, user_fault=True)) for token, words in impossible.items()
             ]
+            not_after = round((time.monotonic() + LAUNCH_S) * 1000)
             with self.journal.read() as rows:
                 self.lease.check(rows)
+            ready = [replace(one, not_after_ms=not_after) for one in ready]
             points.reached("launch.before")
             reached, replies = self.engines.ask(pool, "launch", ready) if ready else (True, ())
             points.reached("launch.after")

@@ -83,7 +83,7 @@ class LocalEngine:
             if isinstance(built, Launched):
                 answers[place] = built
             else:
-                messages.append(built)
+                messages.append({**built, "not_after": launch.not_after_ms})
                 kept.append(place)
         if messages:
             reply = self._ask({"op": "launch", "jobs": messages}, start=True)

@@ -254,6 +254,9 @@ class Keeper:
         if token in facts.forgotten:
             self.refuse(request, index, token, "it has ended and its result was taken")
             return
+        if 0 < launch.get("not_after", 0) < time.monotonic() * 1000:
+            self.refuse(request, index, token, "it was asked for so late that another controller may have acted")
+            return
         try:
             self.book.reserve(len(self.live) + 1)
         except OSError as problem:
