@@ -128,7 +128,7 @@ def _page(first: Quickstart, found: dict[str, Any]) -> None:
     project = found["workloads"][0]["project"]
     for command, purpose in (
         (f"why {refused}", "why that request was refused, and what would have passed"),
-        ("up", "the controller: runs what is submitted until Ctrl-C (leave it in another terminal)"),
+        ("up", "the controller: runs what is submitted until Ctrl-C (in another terminal)"),
         (f"run --project {project} --walltime 1m --wait -- echo hello", "submit work of your own"),
     ):
         console.print(Text(f"  shanyrak -C {found['workspace']} {command}", style="cyan"), soft_wrap=True)
