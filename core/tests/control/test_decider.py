@@ -30,6 +30,7 @@ Start = Callable[..., Decider]
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """A decider for a policy whose `decide(view, params, carry)` has this body; live rounds have `view.seq` 7."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("SHANYRAK_COMPILED", "0")  # a child starts in a fifth of the time
     monkeypatch.syspath_prepend(str(tmp_path))
     made: list[Decider] = []
 

@@ -1,12 +1,16 @@
 """Why work is where it is: each rule with its words, its numbers and what would change it."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from shanyrak.control.why import BRIEF, RULES
 from shanyrak.errors import UsageProblem
 from shanyrak.model.quantities import instant_words
+from shanyrak.plugins.discovery import find
 from shanyrak.policy.reasons import Why
+from shanyrak.testing.distribution import write_plugin
 from shanyrak.testing.fakes import Bench, settle
 
 
@@ -155,3 +159,24 @@ def test_ps_carries_the_first_reason_of_this_moment(bench: Bench) -> None:
     with bench.controller() as controller:
         settle(controller)
         assert [row["reason"] for row in bench.site.ps()] == ["running", "fit", "hold"]
+
+
+@pytest.mark.parametrize("body", ["raise RuntimeError('no')", "raise SystemExit(3)", "while True: pass"])
+def test_a_policy_that_fails_the_question_does_not_fail_the_answer(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr("shanyrak.control.now.PATIENCE_S", 0.2)
+    monkeypatch.setattr("shanyrak.control.eta.PATIENCE_S", 0.05)
+    (folder := tmp_path / "plugins").mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    hook = "@hookimpl\ndef shanyrak_policies():\n    return [Policy('odd', 'An odd one.', '1', decide='x_odd_code:decide')]\n"
+    write_plugin(folder, "odd", hook, more={"x_odd_code": f"def decide(view, params, carry):\n    {body}\n"})
+    bench = make(finders=[lambda: find([str(folder)])])
+    bench.fund("p")
+    bench.site.activate_policy("odd")
+    bench.run(), bench.site.hold(1)
+    answer = bench.site.why(1)
+    assert [reason["rule"] for reason in answer["reasons"]] == ["hold"]
+    assert answer["decided_by"].startswith("the core's kernel, because policy odd 1 failed (")
+    assert bench.site.eta(1)["kind"] == "none"
+    del sys.modules["x_odd_code"]
