@@ -63,7 +63,7 @@ def eta(site: Site, id_: int) -> dict[str, Any]:
                     break
     except TimeoutError:
         trouble = f"so much waits before it that the clock came no further in {5 * PATIENCE_S:g} s"
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a policy is a plugin
         trouble = f"then {type(error).__name__}: {error}"
     basis += f"; {trouble}" if trouble else ""
     if promised:

@@ -53,7 +53,7 @@ def moment(site: Site) -> Moment:
     try:
         with patience(PATIENCE_S):
             plan, _ = decide(view, site.params(), ints([]))
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a policy is a plugin
         plan, _ = fallback(view, site.params(), ints([]))
         decide, by = fallback, f"the core's kernel, because {by} failed ({type(error).__name__}: {error})"
     return Moment(feed, view, plan, decide, by)
