@@ -53,7 +53,10 @@ class PolicyTable(Closed):
     active: Name = Field(
         default="easy", description="The policy that decides what runs next; `shanyrak policy` lists them."
     )
-    margin: Duration = Field(default=0, description="What is added to an estimate before it is promised, like '5m'.")
+    margin: Duration = Field(
+        default=60 * SECOND,
+        description="What is added to an estimate before it is promised: ends at a walltime take a moment.",
+    )
     deadline: Duration = Field(
         default=2 * SECOND,
         ge=10,

@@ -38,13 +38,12 @@ class Receipt:
 
 @dataclass(slots=True)
 class Desk:
-    """What admission looks up, read once for a batch of requests in one transaction; `hooks` None: no plugin asks."""
+    """What admission looks up, read once for a batch of requests in one transaction."""
 
     rows: Rows
     actor: str
     now: int
     default_walltime: int
-    hooks: Hooks | None
     pools: list[tuple[int, Pool]] = field(default_factory=list)
     projects: dict[str, tuple[str, int]] = field(default_factory=dict)
     credits: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -64,15 +63,18 @@ class Desk:
             if not until or until > self.now:
                 self.credits[project, unit] = self.credits.get((project, unit), 0) + int(amount)
 
-    def admit(self, spec: Spec, id_: int) -> tuple[dict[str, Any], Receipt]:
-        """The payload of `workload.submitted` for `spec`, and the reply. Raises UsageProblem for unknown names."""
-        sector, account = self._project(spec.project)
+    def admit(self, spec: Spec, id_: int, judged: Refusal | None = None) -> tuple[dict[str, Any], Receipt]:
+        """The payload of `workload.submitted` for `spec`, and the reply; `judged`: what plugins said of it.
+
+        Raises UsageProblem for unknown names.
+        """
+        _, account = self._project(spec.project)
         after, stale = self._after(spec)
         array = spec.tasks
         walltime = spec.walltime or self.default_walltime
         placement, pool_id, refusal = self._place(spec)
         if placement and not stale:
-            refusal = self._grant(spec.project, placement, walltime) or self._plugins(spec, sector, placement, walltime)
+            refusal = self._grant(spec.project, placement, walltime) or judged
         refusal = stale or refusal
         note = placement.note if placement else ""
         state = states.REFUSED if refusal else states.QUEUED
@@ -161,23 +163,24 @@ class Desk:
         nearest = f"the same with --walltime {longest}s" if longest else "none: the grants are used up"
         return Refusal("grant", words, {"need": need, "have": have}, nearest)
 
-    def _plugins(self, spec: Spec, sector: str, placement: Placement, walltime: int) -> Refusal | None:
-        if self.hooks is None:
+    def request(self, spec: Spec) -> Request | None:
+        """What plugins are asked to judge; None for what the core refuses without them."""
+        placement, _, refusal = self._place(spec)
+        if refusal or placement is None or spec.project not in self.projects:
             return None
-        request = Request(
+        return Request(
             spec.project,
-            sector,
+            self.projects[spec.project][0],
             self.actor,
             placement.pool.name,
             placement.pool.account_unit,
             placement.width,
             placement.units,
             len(spec.tasks),
-            walltime,
+            spec.walltime or self.default_walltime,
             spec.model_dump(mode="json", exclude={"env", "secrets"}),
             self.now,
         )
-        return next(iter(self.hooks(request)), None)
 
     @staticmethod
     def _reason(refusal: Refusal | None, after: list[int]) -> tuple[str, str]:

@@ -16,6 +16,7 @@ _LENGTH = struct.Struct("<Q")
 
 
 def main() -> None:
+    _end_with_parent()
     plugin, stages, decide = sys.argv[1:4]
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -41,6 +42,14 @@ def main() -> None:
             body = pickle.dumps(("error", _words(error)))
         answers.write(_LENGTH.pack(len(body)) + body)
         answers.flush()
+
+
+def _end_with_parent() -> None:
+    """Be killed when the controller dies, also in the middle of a plan that would never end."""
+    import ctypes
+    import signal
+
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _rehearse(function: Any) -> None:

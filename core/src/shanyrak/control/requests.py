@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from shanyrak.control.admit import Desk, Receipt
+from shanyrak.control.admit import Desk, Hooks, Receipt
 from shanyrak.errors import UsageProblem
+from shanyrak.exchange import Refusal
 from shanyrak.journal import points
 from shanyrak.journal.journal import Journal, Writer, submission
 from shanyrak.journal.store import Rows
@@ -14,25 +15,41 @@ from shanyrak.model import states
 from shanyrak.model.workload import Spec
 
 
-def submit(journal: Journal, actor: str, specs: Sequence[Spec], desk: Callable[[Rows, int], Desk]) -> list[Receipt]:
-    """Admit and record `specs`, all or none; a receipt for each. Durable when this returns."""
+def submit(
+    journal: Journal, actor: str, specs: Sequence[Spec], desk: Callable[[Rows, int], Desk], hooks: Hooks | None
+) -> list[Receipt]:
+    """Admit and record `specs`, all or none; a receipt for each. Durable when this returns.
+
+    `hooks`: the plugins' judgement of a request, None when no plugin judges.
+    """
+    judged = _judge(journal, specs, desk, hooks) if hooks else [None] * len(specs)
     points.reached("submit.before")
     receipts = []
     with journal.write(actor) as writer:
         at_desk = desk(writer.rows, writer.now)
         newest = writer.rows.one("SELECT COALESCE(MAX(id), 0) FROM workload") or (0,)
         id_ = int(newest[0])
-        for spec in specs:
+        for spec, refusal in zip(specs, judged, strict=True):
             known = _known(writer, spec) if spec.key else None
             if known is None:
                 id_ += 1
-                data, receipt = at_desk.admit(spec, id_)
+                data, receipt = at_desk.admit(spec, id_, refusal)
                 writer.append("workload.submitted", id_, data)
                 receipts.append(receipt)
             else:
                 receipts.append(known)
     points.reached("submit.after")
     return receipts
+
+
+def _judge(
+    journal: Journal, specs: Sequence[Spec], desk: Callable[[Rows, int], Desk], hooks: Hooks
+) -> list[Refusal | None]:
+    """The plugins' first refusal of each request; asked outside any transaction, so that a slow one locks nobody out."""
+    with journal.read() as rows:
+        at_desk = desk(rows, journal.clock.now())
+        asked = [at_desk.request(spec) for spec in specs]
+    return [next(iter(hooks(request)), None) if request else None for request in asked]
 
 
 def _known(writer: Writer, spec: Spec) -> Receipt | None:

@@ -145,11 +145,11 @@ class Site:
         for spec in specs:
             if spec.secrets:
                 read_secrets(self.secrets, spec.secrets)
-        return requests.submit(self.journal, self.actor, specs, self._desk)
+        hooks = self.manager.decide_admission if self.manager.listens("shanyrak_decide_admission") else None
+        return requests.submit(self.journal, self.actor, specs, self._desk, hooks)
 
     def _desk(self, rows: Rows, now: int) -> Desk:
-        hooks = self.manager.decide_admission if self.manager.listens("shanyrak_decide_admission") else None
-        return Desk(rows, self.actor, now, self.commons.accounts.default_walltime, hooks)
+        return Desk(rows, self.actor, now, self.commons.accounts.default_walltime)
 
     def stop(self, id_: int) -> str:
         """Ask for the end of a workload; gives its state."""

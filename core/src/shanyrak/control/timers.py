@@ -91,8 +91,9 @@ def breach(rows: Rows, work: int, held: int, promised: int) -> str:
     found = rows.one(
         "SELECT type, subject FROM event WHERE seq > ? AND type IN ('node.reported', 'node.drained', 'window.added',"
         " 'facility.declared', 'grant.returned', 'project.paused', 'site.paused', 'lease.taken', 'clock.stepped',"
-        " 'policy.activated') ORDER BY seq DESC LIMIT 1",
-        (since,),
+        " 'policy.activated') AND (type != 'project.paused' OR subject = (SELECT project FROM workload WHERE id = ?))"
+        " ORDER BY seq DESC LIMIT 1",
+        (since, work),
     )
     causes = {
         "node.reported": "a node was lost",
