@@ -177,6 +177,42 @@ def test_a_damaged_line_makes_absence_unknown(plain):
     assert [seen.state for seen in engine.observe(["a", "b"])] == ["ended", "unknown"]
 
 
+def test_absence_is_a_proof_of_death_only_when_the_book_is_older_than_the_boot(plain, monkeypatch):
+    plain.run("a", "true")
+    assert not plain.see("b").fenced, "a new book may stand in for one that was lost, as after a restore"
+    plain.engine.forget(["a"])
+    assert plain.see("a").fenced
+    monkeypatch.setattr("shanyrak_local.proc.boot_id", lambda: "another boot")
+    assert plain.make().observe(["b"])[0].fenced
+
+
+def test_a_copy_of_the_folder_leaves_the_work_of_the_other_alone(plain, tmp_path):
+    import shutil
+
+    plain.launch("a", "sleep", "60")
+    kept, twin = plain.folder, tmp_path / "twin"
+    twin.mkdir()
+    for name in ("book", "lock"):
+        shutil.copy2(kept / name, twin / name)
+    plain.folder = twin
+    copied = plain.make()
+    seen = copied.observe(["a"])[0]
+    assert (seen.state, seen.cause, seen.fenced) == ("ended", "node", False)
+    assert "copy" in seen.words
+    copied.close()
+    plain.folder = kept
+    assert plain.make().observe(["a"])[0].state == "running"
+
+
+def test_a_moved_folder_still_adopts(plain, tmp_path):
+    plain.launch("a", "sh", "-c", "sleep 0.5; exit 7")
+    moved = tmp_path / "moved"
+    plain.folder.rename(moved)
+    plain.folder = moved
+    plain.make()
+    assert plain.end("a").exit_code == 7
+
+
 def test_forget(plain):
     plain.run("a", "sh", "-c", "echo kept")
     plain.engine.forget(["a"])

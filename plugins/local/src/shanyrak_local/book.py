@@ -1,6 +1,7 @@
 """The engine's one file of facts, `book`: lines of `crc32 JSON`, appended by the holder of the lock alone.
 
-Records, by `k`: `keeper` (a keeper took over; every earlier worker is proven dead), `worker` (pid, start), `start`,
+Records, by `k`: `keeper` (a keeper took over; every earlier worker is proven dead, or is of the folder that this one
+was copied from; `home` is the inode of its lock, `since` the boot in which the book began), `worker` (pid, start), `start`,
 `end`, `undo` (a start after which nothing ran), `fence`, `forget` (tokens). A start is written before it happens, so
 that no token ever runs twice. A line that is not whole yet is not read. The file always is a prefix of what its
 writer meant to write: after a short write (a full disk) the rest is kept in memory and written later.
@@ -14,7 +15,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from shanyrak_local import linux
+from shanyrak_local import linux, proc
 
 Record = dict[str, Any]
 RESERVE = 4096
@@ -49,6 +50,7 @@ class Facts:
         self.forgotten: set[str] = set()
         self.workers: dict[int, int] = {}
         self.damaged = 0
+        self.home, self.since = 0, ""
         self.seen: dict[str, Any] = {}
         """For a reader's use: what it made of a token, dropped when a record of that token comes."""
 
@@ -78,6 +80,14 @@ class Facts:
             self.workers[record["pid"]] = record["start"]
         elif kind == "keeper":
             self.workers.clear()
+            self.home, self.since = record.get("home", 0), self.since or record.get("since", "")
+
+    def never_ran(self, token: str) -> bool:
+        """Whether an absent token surely lives nowhere: it was here and is over, or all of its time died with a boot.
+
+        A book that began in this boot may stand in for a lost one, as after a restore: then nobody can say.
+        """
+        return token in self.forgotten or self.since not in ("", proc.boot_id())
 
     def live(self) -> list[str]:
         """Tokens that were started and have no end yet."""
@@ -126,9 +136,17 @@ class Reader:
         return self.facts
 
 
-def opening() -> Record:
+def home_of(folder: Path) -> int:
+    """What a folder keeps when it is moved and loses when it is copied: the inode of its lock; 0 without one."""
+    try:
+        return (folder / "lock").stat().st_ino
+    except OSError:
+        return 0
+
+
+def opening(folder: Path, since: str) -> Record:
     """The record that begins a book, or a keeper's time in it: no two are the same."""
-    return {"k": "keeper", "id": os.urandom(8).hex()}
+    return {"k": "keeper", "id": os.urandom(8).hex(), "home": home_of(folder), "since": since or proc.boot_id()}
 
 
 class Writer:
@@ -143,7 +161,11 @@ class Writer:
         self._pending = bytearray()
         self.dirty = False
         if not self.size:
-            self.append(opening())
+            self.open()
+
+    def open(self) -> None:
+        """Begin a keeper's time."""
+        self.append(opening(self.path.parent, self.facts.since))
 
     def append(self, record: Record) -> None:
         """Add a record; it reaches the file with `flush`."""
@@ -186,8 +208,8 @@ class Writer:
         """Replace the book by one without what is forgotten."""
         kept = Facts()
         kept.starts, kept.ends, kept.workers = self.facts.starts, self.facts.ends, self.facts.workers
-        kept.fences = self.facts.fences
-        records: list[Record] = [opening()]
+        kept.fences, kept.since, kept.home = self.facts.fences, self.facts.since, home_of(self.path.parent)
+        records: list[Record] = [opening(self.path.parent, self.facts.since)]
         records += [{"k": "worker", "pid": pid, "start": start} for pid, start in kept.workers.items()]
         records += kept.starts.values()
         records += kept.ends.values()

@@ -236,7 +236,9 @@ def _seen(token: str, facts: Facts) -> Seen:
             return Seen(token, "absent", words="it was stopped before it was launched", fenced=True)
         if facts.damaged:
             return Seen(token, "unknown", words=f"{facts.damaged} lines of the engine's book are damaged")
-        return Seen(token, "absent", fenced=True)
+        if facts.never_ran(token):
+            return Seen(token, "absent", fenced=True)
+        return Seen(token, "absent", words="the engine's folder has no record of it")
     if end is None:
         return Seen(token, "running", started_ms=start["at"], isolation=tuple(start["iso"]))
     return Seen(token, "ended", **_result(start, end))
