@@ -29,7 +29,9 @@ def test_there_and_back(bench: Bench, tmp_path: Path) -> None:
     bench.run()
     assert restore(tmp_path / "b.tar", tmp_path / "again") == seq
     again = Site.open(tmp_path / "again", bench.manager())
-    assert [e.hash for e in again.events()] == [e.hash for e in bench.site.events()][:seq]
+    assert [e.hash for e in again.events()][:seq] == [e.hash for e in bench.site.events()][:seq]
+    assert [e.type for e in again.events(seq)] == ["settings.changed"]
+    assert again.token != bench.site.token, "attempts after the backup are of the old site alone"
     assert again.account() == {**bench.site.account()}
     assert stat.S_IMODE((tmp_path / "again").stat().st_mode) == 0o700
     again.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shanyrak.errors import UnfitProblem, UsageProblem
-from shanyrak.journal.journal import chain_faults
+from shanyrak.journal.journal import Journal, chain_faults
 from shanyrak.journal.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def restore(source: Path, folder: Path) -> int:
                 "give a file that `shanyrak backup` wrote",
             ) from None
         seq = _verified(fresh / "journal.db")
+        _rename_attempts(fresh / "journal.db")
         (fresh / "secrets").mkdir(mode=0o700)
         for name in _MEMBERS:
             _sync(fresh / name)
@@ -81,6 +82,18 @@ def restore(source: Path, folder: Path) -> int:
         fresh.rename(folder)
         _sync(folder.parent)
     return seq
+
+
+def _rename_attempts(journal: Path) -> None:
+    """Give attempts to come tokens of another beginning: what ran after the backup was made has the old ones."""
+    from shanyrak.control.site import os_user
+
+    store = SqliteStore(journal)
+    try:
+        with Journal(store).write(os_user()) as writer:
+            writer.append("settings.changed", "site", {"settings": {"token": f"s{os.urandom(4).hex()}"}})
+    finally:
+        store.close()
 
 
 def _verified(journal: Path) -> int:
