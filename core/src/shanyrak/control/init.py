@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shanyrak.control.site import Site, default_manager, refuse_used
-from shanyrak.errors import UsageProblem
+from shanyrak.errors import PluginProblem, Problem, UsageProblem
 from shanyrak.exchange import EngineContext, Node
 from shanyrak.model.facility import Pool
 
@@ -38,18 +38,26 @@ def parse_nodes(text: str) -> tuple[int, int]:
 
 
 def machine(manager: PluginManager, engine: str, unit: str) -> list[Node]:
-    """What an engine finds when nothing is declared, counted in `unit`."""
+    """What an engine finds when nothing is declared, counted in `unit`. Raises PluginProblem when it breaks."""
     from shanyrak.plugins.loading import load
 
     offer = manager.engine(engine)
     with tempfile.TemporaryDirectory(prefix="shanyrak-") as scratch:
-        made = load(offer.record.target, offer.plugin)(
-            EngineContext("probe", scratch, manager.settings(offer.plugin), (), unit)
-        )
+        target = load(offer.record.target, offer.plugin)
         try:
-            return list(made.nodes())
-        finally:
-            made.close()
+            made = target(EngineContext("probe", scratch, manager.settings(offer.plugin), (), unit))
+            try:
+                return list(made.nodes())
+            finally:
+                made.close()
+        except Problem:
+            raise
+        except Exception as error:
+            raise PluginProblem(
+                f"plugin {offer.plugin}",
+                f"its engine {engine} could not say what is here ({error!r})",
+                f"shanyrak plugin check {offer.plugin}",
+            ) from error
 
 
 def describe(
@@ -71,6 +79,12 @@ def describe(
         return pools, []
     kind = unit or ("gpu" if found["gpu"] else "cpu")
     count, units = shape
+    if not (found[kind] or found["cpu"]):
+        raise UsageProblem(
+            f"--engine {engine}",
+            "it finds no node here that the pool could be modelled on",
+            "make the site with another engine, then name this one in [[pools]] of commons.toml",
+        )
     model = (found[kind] or found["cpu"])[0]
     real = sum(node.units for node in found[kind])
     warnings = []
