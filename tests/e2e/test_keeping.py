@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import stat
 
@@ -102,3 +103,10 @@ def test_plugins_are_listed_checked_and_switched(site):
     site("plugin", "enable", "local")
     site("up", "--until-idle")
     assert site.row(1)["state"] == "done"
+
+
+def test_a_closed_terminal_ends_the_controller_in_order(site):
+    process = site.up()
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=60) == 0
+    assert site("events", "--json", "--last", "1").json[0]["type"] == "lease.left"

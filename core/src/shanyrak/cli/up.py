@@ -31,6 +31,8 @@ def up(frame: Frame, until_idle: bool) -> int:
         controller = site.controller(say)
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, end)
+        if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # a closed terminal; under nohup it stays ignored
+            signal.signal(signal.SIGHUP, end)
         services = Services(site, lambda: ending)
         try:
             services.start()
