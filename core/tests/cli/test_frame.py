@@ -225,3 +225,26 @@ def test_an_answer_that_cannot_be_written_is_one_line_and_not_fit(tool):
     assert process.returncode == 6
     assert len(ours(err)) == 1
     assert "No space left on device" in ours(err)[0]
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_defect_and_never_the_journal(tmp_path, closed):
+    env = {**os.environ, "SHANYRAK_PLUGINS": "0", "SHANYRAK_DIR": str(tmp_path)}
+    program = (
+        "import os, sys; from shanyrak.cli.main import stand_in; stand_in();"
+        "number = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT); print('told'); sys.stdout.flush(); sys.exit(number < 3)"
+    )
+    script = f'{sys.executable} -c "{program}" {tmp_path}/journal {closed}'
+    assert subprocess.run(["sh", "-c", script], env=env, capture_output=True).returncode == 0
+    assert (tmp_path / "journal").read_bytes() == b""
+    script = f"{sys.executable} -m shanyrak plugin list {closed}"
+    assert subprocess.run(["sh", "-c", script], env=env, capture_output=True).returncode == 0
+
+
+def test_a_working_folder_that_is_gone_is_one_line(tmp_path):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    script = f"cd {folder} && rmdir {folder} && {sys.executable} -m shanyrak -C {tmp_path} run --project p -- true"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "the working folder: it is not there any more" in done.stderr

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from shutil import get_terminal_size
 from typing import Any
 
 import click
+
+NARROW = 60
+"""Columns below which a terminal is given plain lines: a table would fold each word."""
 
 
 def emit_json(data: Any) -> None:
@@ -43,7 +47,7 @@ def table(
     cells = [[_cell(row.get(key), "-" if heading else "") for key, heading in headings.items()] for row in rows]
     if not cells:
         click.echo(empty)
-    elif sys.stdout.isatty():
+    elif sys.stdout.isatty() and get_terminal_size().columns >= NARROW:
         _rich(list(headings.values()), cells)
     else:
         _plain(list(headings.values()), cells)

@@ -109,11 +109,15 @@ def read_spec(file: Path) -> dict[str, Any]:
 
 def place(data: dict[str, Any]) -> None:
     """Fill in where the caller stands: the working folder, and the PATH on which the command was meant."""
-    cwd = data.get("cwd") or str(Path.cwd())
-    data["cwd"] = str((Path.cwd() / str(cwd)).resolve()) if isinstance(cwd, str) else cwd
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise UsageProblem("the working folder", "it is not there any more", "go to one that is") from None
+    cwd = data.get("cwd") or str(here)
+    data["cwd"] = str((here / str(cwd)).resolve()) if isinstance(cwd, str) else cwd
     outputs = data.get("outputs")
     if isinstance(outputs, list):
-        data["outputs"] = [str((Path.cwd() / one).resolve()) if isinstance(one, str) else one for one in outputs]
+        data["outputs"] = [str((here / one).resolve()) if isinstance(one, str) else one for one in outputs]
     env = data.setdefault("env", {})
     if isinstance(env, dict):
         env.setdefault("PATH", os.environ.get("PATH", os.defpath))

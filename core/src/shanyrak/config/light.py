@@ -39,6 +39,8 @@ def require_workspace(given: str | None, env: Mapping[str, str], start: Path | N
             f"there is no {FILE} here or above",
             f"make one with `shanyrak init DIR`, or name one with -C DIR or {FOLDER_VARIABLE}",
         )
+    if _is_file(folder):
+        raise UnfitProblem(f"no workspace in {folder}", "it is a file", f"name its folder: -C {folder.parent}")
     if not _is_file(folder / FILE):
         why = f"it has no {FILE}" if folder.is_dir() else "there is no such folder"
         raise UnfitProblem(f"no workspace in {folder}", why, f"make one with `shanyrak init {folder}`")

@@ -249,7 +249,6 @@ def find_policy(manager: Any, name: str) -> tuple[Policy | None, str]:
         raise PluginProblem(
             problem.what,
             problem.why,
-            'install shanyrak-policies, or set `active = "kernel"` under '
-            "[policy] in commons.toml to use the core's own order",
+            "install the plugin that does, or use the core's own order with `shanyrak policy activate kernel`",
         ) from None
     return offer.record, offer.plugin
