@@ -9,7 +9,7 @@ from shanyrak.control.site import Site
 from shanyrak.model import states
 from shanyrak.model.workload import Spec
 
-from faultlab.house import House, read
+from faultlab.house import House, events_of, read
 from faultlab.processes import command_line, with_argument
 
 QUIET = ("lease.taken", "lease.left")
@@ -40,12 +40,14 @@ def sound(house: House, site: Site) -> None:
 def _no_run_twice(house: House, site: Site) -> None:
     """No command ran more often than it has tries."""
     tries = {(w, t): n for w, t, n in read(site, "SELECT workload, task, MAX(try) FROM attempt GROUP BY 1, 2")}
-    place: dict[int, Spec] = {}
+    specs = {one["id"]: one["spec"] for one in events_of(site, "workload.submitted")}
+    place: dict[int, dict[int, int]] = {}
     for (job, index), runs in Counter(house.runs()).items():
         if job not in place:
-            place[job] = Spec.model_validate(site.workload(job)["spec"])
-        task = next(n for n in range(len(place[job].tasks)) if place[job].tasks.index(n) == index)
-        assert runs <= tries.get((job, task), 0), f"workload {job} task {index} ran {runs} times: {tries}"
+            array = Spec.model_validate(specs[job]).tasks
+            place[job] = {array.index(n): n for n in range(len(array))}
+        task = place[job][index]
+        assert runs <= tries.get((job, task), 0), f"workload {job} task {index} ran {runs} times"
 
 
 def at_rest(house: House) -> None:
