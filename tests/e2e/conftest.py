@@ -70,6 +70,15 @@ class Shanyrak:
         """Submit; gives the id."""
         return int(self("run", "--project", project, "--walltime", walltime, *args, code=code).out)
 
+    def gated(self, then: str = "true", walltime: str = "10m") -> int:
+        """Work that runs until `open_gate`, then does `then` in a shell; gives the id once it runs."""
+        id_ = self.run("--", "sh", "-c", f"while [ ! -e gate ]; do sleep 0.05; done; {then}", walltime=walltime)
+        self.until(lambda: self.row(id_)["state"] == "running", "the gated work runs")
+        return id_
+
+    def open_gate(self) -> None:
+        (self.folder.parent / "gate").touch()
+
     def start(self, *args: Any) -> subprocess.Popen[str]:
         """A command that goes on beside the test; it is ended with it."""
         process = subprocess.Popen(
