@@ -39,3 +39,10 @@ def test_nothing_printed_can_steer_a_terminal(capsys):
     assert all(c.isprintable() or c == "\n" for c in shown)
     output.table([{"names": [evil]}], ["names"])
     assert capsys.readouterr().out.splitlines()[1] == "a ]0;t  2J b  қ"
+
+
+def test_names_that_count_up_are_shortened():
+    assert output.shortened([]) == []
+    assert output.shortened(["a-0", "a-1", "a-2", "a-4", "b-5", "login", "x-y"]) == [
+        "a-0..2", "a-4", "b-5", "login", "x-y",
+    ]  # fmt: skip

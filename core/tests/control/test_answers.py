@@ -72,3 +72,16 @@ def test_a_failed_array_names_the_task_whose_log_to_read(bench: Bench) -> None:
             bench.engine().finish(token, exit_code=int(at == 1))
         settle(controller)
     assert rule(bench, 1, "exit")["change"] == "see `shanyrak logs 1 --task 9`"
+
+
+def test_only_windows_that_are_in_the_way_are_told(bench: Bench) -> None:
+    now = bench.clock.wall
+    bench.site.add_window(["cpu-0"], now, now + 600_000)
+    bench.site.add_window(["cpu"], now + 3_600_000, now + 7_200_000)
+    bench.run(width=2)
+    bench.run(width=1, walltime="2h")
+    wide, long = rule(bench, 1, "window"), rule(bench, 2, "window")
+    assert "window 1 from" in wide["words"] and "window 2" not in wide["words"]
+    assert wide["change"].startswith("the end of window 1 at ") and wide["have"] == 0
+    assert "window 1 from" in long["words"] and "window 2 from" in long["words"]
+    assert (long["change"], long["have"]) == ("a walltime of at most 1h", 3_600_000)

@@ -6,7 +6,7 @@ import click
 
 from shanyrak.cli.frame import Frame, pass_frame
 from shanyrak.cli.opened import as_json, opened, parsed
-from shanyrak.cli.output import emit_json, table
+from shanyrak.cli.output import emit_json, shortened, table
 from shanyrak.model.quantities import instant_words
 
 project = click.argument("project", required=False, default="")
@@ -100,12 +100,15 @@ def add_window(
     frame: Frame, names: tuple[str, ...], start: str | None, until: str | None, length: str | None, reason: str
 ) -> None:
     """Keep NODE (or all nodes of a pool) free in this time: work that would reach into it does not start."""
+    from shanyrak.errors import UsageProblem
     from shanyrak.model.quantities import duration_ms, instant_ms
 
+    if until and length:
+        raise UsageProblem("--for and --until", "both say when the window ends", "give one of them")
     with opened(frame) as site:
         begin = parsed("--from", instant_ms, start) if start else site.journal.now()
         end = parsed("--until", instant_ms, until) if until else 0
-        if length and not until:
+        if length:
             end = begin + parsed("--for", duration_ms, length)
         number = site.add_window(names, begin, end, reason)
     click.echo(
@@ -124,6 +127,7 @@ def list_windows(frame: Frame, as_json: bool) -> None:
         emit_json(rows)
         return
     for row in rows:
+        row["nodes"] = shortened(row["nodes"])
         row["start"], row["until"] = instant_words(row["start"]), instant_words(row["until"])
     table(
         rows,

@@ -29,6 +29,21 @@ def tell(line: str) -> None:
     click.echo(clean(line))
 
 
+def shortened(names: Sequence[str]) -> list[str]:
+    """`a-0, a-1, a-2, b-0` as `a-0..2, b-0`: names that only count up are told by the first and the last."""
+    runs: list[tuple[str, int, int]] = []
+    for name in names:
+        stem, dash, number = name.rpartition("-")
+        at = int(number) if dash and number.isascii() and number.isdigit() else -1
+        if runs and at >= 0 and runs[-1][0] == stem and runs[-1][2] + 1 == at:
+            runs[-1] = (stem, runs[-1][1], at)
+        else:
+            runs.append((stem if at >= 0 else name, at, at))
+    return [
+        stem if first < 0 else f"{stem}-{first}" + (f"..{last}" if last > first else "") for stem, first, last in runs
+    ]
+
+
 def clean(text: str) -> str:
     """`text` with a space for each character that is not printed."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from shanyrak.control.now import Moment, moment
@@ -264,21 +265,46 @@ class _Explain:
         return {"words": "the active policy's cap for its account is reached", "change": "units of its own that end"}
 
     def _window(self) -> dict[str, Any]:
-        view = self.now.view
+        """Of the windows on nodes of its pool, those that its time would reach into."""
+        now, ours = self.now.view.now, self._usable()
         found = [
-            f"window {id_} from {instant_words(start)}" + (f" ({reason})" if reason else "")
-            for id_, start, reason in self.rows.all(
-                'SELECT id, start, reason FROM "window" WHERE present = 1 ORDER BY start'
+            (id_, start, until, reason, ours & set(json.loads(nodes)))
+            for id_, nodes, start, until, reason in self.rows.all(
+                'SELECT id, nodes, start, until, reason FROM "window" WHERE present = 1 AND start < ?'
+                " AND (until = 0 OR until > ?) ORDER BY start, id",
+                (now + self.limit, now),
             )
         ]
-        starts = view.win_from[view.win_from > view.now]
-        room = int(starts.min()) - view.now if len(starts) else 0
-        change = f"a walltime of at most {duration_words(room)}" if room > 0 else "the end of the window"
+        found = [one for one in found if one[4]]
+        opened = [one for one in found if one[1] <= now]
+        starts = [start for _, start, *_ in found if start > now]
+        outside = len(ours.difference(*(one[4] for one in opened)))
+        room = min(starts) - now if starts and outside >= self.width else 0
+        if room:
+            change = f"a walltime of at most {duration_words(room)}"
+        else:
+            ends = [(until, id_) for id_, _, until, _, _ in opened or found if until]
+            change = f"the end of window {min(ends)[1]} at {instant_words(min(ends)[0])}" if ends else "its end"
+        told = [
+            f"window {id_} from {instant_words(start)}" + (f" ({reason})" if reason else "")
+            for id_, start, _, reason, _ in found
+        ]
         return {
-            "words": f"it would run into {', '.join(found[:3])}",
+            "words": f"it would run into {', '.join(told[:3])}",
             "need": self.limit,
-            "have": max(0, room),
+            "have": room,
             "change": change,
+        }
+
+    def _usable(self) -> set[int]:
+        """The nodes of its pool that are large enough and up, windows apart."""
+        return {
+            int(row[0])
+            for row in self.rows.all(
+                "SELECT id FROM node WHERE pool = (SELECT pool FROM workload WHERE id = ?) AND present = 1"
+                " AND up = 1 AND drained = 0 AND units >= ? AND reported >= ?",
+                (self.id, self.units, self.units),
+            )
         }
 
     def _tasks(self) -> dict[str, Any]:
