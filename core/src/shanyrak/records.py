@@ -66,7 +66,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A place for the journal. `target(url: str)` gives an `api.Store`; `scheme` is what its URLs start with."""
+    """A place for the journal. `target(url: str)` gives an object with the methods of `shanyrak.journal.store.Store`.
+
+    `scheme` is what its URLs start with: `scheme:rest` in `[accounts] store`.
+    """
 
     scheme: str
     summary: str
@@ -84,7 +87,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Something that measures use beside the engine; `target(MeterContext)` gives the measuring object."""
+    """Something that measures use beside the engine. No part of the core asks meters yet: the record is listed and checked.
+
+    `target` is called with one argument and gives the measuring object.
+    """
 
     name: str
     unit: str

@@ -15,6 +15,7 @@ from shanyrak.testing.fakes import Bench, settle
         (("x", "zzz", "o"), "Use one of business, learner, public, startup, university"),
         (("x", "startup", " "), "the organisation: its name is empty"),
         (("x", "startup", "o" * 201), "longer than 200"),
+        (("x", "startup", "a\x1b[2J"), "characters that are not printed"),
         (("x", "startup", "o", 0), "out of range"),
         (("x", "startup", "o", 1, -2), "out of range"),
         (("p", "startup", "o"), "project 'p': it exists already"),

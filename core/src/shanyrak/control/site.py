@@ -356,7 +356,8 @@ class Site:
         name, engine, unit, cpus, memory = row
         offer = self.manager.engine(engine)
         folder = self.folder / "engines" / name
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         context = EngineContext(
             name,
             str(folder),

@@ -20,6 +20,8 @@ def add_project(journal: Journal, actor: str, id_: str, sector: str, org: str, w
     check_id(id_, "project")
     if not org.strip() or len(org) > 200:
         raise UsageProblem("the organisation", "its name is empty or longer than 200 characters", "give --org NAME")
+    if not org.isprintable():
+        raise UsageProblem("the organisation", "its name has characters that are not printed", "give --org NAME")
     if not 1 <= weight <= 1_000_000 or not -1 <= cap <= 10_000_000:
         raise UsageProblem("the project's weight or cap", "it is out of range", "weights are 1 or more, caps 0 or more")
     with journal.write(actor) as writer:
