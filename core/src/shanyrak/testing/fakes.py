@@ -283,7 +283,7 @@ class Bench:
         from shanyrak.control.site import Site
 
         _CLOCKS[str(self.folder.absolute())] = self.clock
-        data = {"pools": list(self.pools), "policy": {"active": "kernel"}, **self.tables}
+        data = {"pools": list(self.pools), "policy": {"active": "kernel", "margin": "0s"}, **self.tables}
         Site.create(self.folder, Commons.model_validate(data), self.manager(), self.clock.ledger()).close()
         self.site = self.open()
 
