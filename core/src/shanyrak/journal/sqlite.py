@@ -65,6 +65,7 @@ class SqliteStore:
         self.path = Path(path)
         self.url = str(self.path)
         self._turn = threading.RLock()
+        self._commits = 0
         if not create and not self.path.exists():
             raise UnfitProblem(
                 f"the journal {self.url}",
@@ -95,6 +96,7 @@ class SqliteStore:
             try:
                 yield SqliteRows(self._db)
                 self._db.execute("COMMIT")
+                self._commits += 1
             except BaseException:
                 # After some errors (a full disk) SQLite has already rolled back.
                 with suppress(sqlite3.Error):
@@ -114,7 +116,8 @@ class SqliteStore:
 
     def version(self) -> int:
         with self._turn, self._explained():
-            return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+            others = int(self._db.execute("PRAGMA data_version").fetchone()[0])  # which our own commits do not move
+            return (others << 40) + self._commits
 
     def damage(self) -> list[str]:
         with self._turn:

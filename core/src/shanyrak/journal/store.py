@@ -53,7 +53,7 @@ class Store(Protocol):
         ...
 
     def version(self) -> int:
-        """A number that changes when another process has committed. Cheap."""
+        """A number that changes when anybody has committed, this process included. Cheap."""
         ...
 
     def damage(self) -> list[str]:
