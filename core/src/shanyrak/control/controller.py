@@ -21,7 +21,7 @@ from shanyrak.control.observers import Observers
 from shanyrak.control.promises import give, keep
 from shanyrak.control.settle import Open, end, late
 from shanyrak.errors import Problem, UnfitProblem
-from shanyrak.exchange import Launched, Seen
+from shanyrak.exchange import Launch, Launched, Seen
 from shanyrak.journal import points
 from shanyrak.journal.events import parsed
 from shanyrak.journal.journal import Writer
@@ -60,6 +60,8 @@ SILENT = frozenset(
 """Events after which the same policy would decide the same: no reason for a round."""
 
 
+LAUNCH_PART = 64
+"""How many launches an engine is asked for at once."""
 LAUNCH_S = 5.0
 """An engine that is asked later than this after the lease was checked starts nothing: less than a lease's silence."""
 
@@ -405,15 +407,7 @@ class Controller:
             answers += [
                 (known[token], Launched(token, refused=words, user_fault=True)) for token, words in impossible.items()
             ]
-            not_after = round((time.monotonic() + LAUNCH_S) * 1000)
-            with self.journal.read() as rows:
-                self.lease.check(rows)
-            ready = [replace(one, not_after_ms=not_after) for one in ready]
-            points.reached("launch.before")
-            reached, replies = self.engines.ask(pool, "launch", ready) if ready else (True, ())
-            points.reached("launch.after")
-            if reached:
-                answers += [(known[reply.token], reply) for reply in replies if reply.token in known]
+            answers += [(known[reply.token], reply) for reply in self._ask_launches(pool, ready)]
         for attempt, _ in answers:
             attempt.launched = True
         refused = [(attempt, _refused(reply)) for attempt, reply in answers if reply.refused]
@@ -422,6 +416,22 @@ class Controller:
         if refused:
             self._settle(refused, [], [])
         return bool(answers)
+
+    def _ask_launches(self, pool: int, ready: Sequence[Launch]) -> list[Launched]:
+        """Ask an engine in parts, so that each is asked while this controller surely holds the lease."""
+        answers: list[Launched] = []
+        for first in range(0, len(ready), LAUNCH_PART):
+            not_after = round((time.monotonic() + LAUNCH_S) * 1000)
+            with self.journal.read() as rows:
+                self.lease.check(rows)
+            part = [replace(one, not_after_ms=not_after) for one in ready[first : first + LAUNCH_PART]]
+            points.reached("launch.before")
+            reached, replies = self.engines.ask(pool, "launch", part)
+            points.reached("launch.after")
+            if not reached:
+                break
+            answers += replies
+        return answers
 
     def _record_launches(self, writer: Writer, answers: Sequence[tuple[Open, Launched]]) -> None:
         launched: dict[int, list[list[str]]] = {}

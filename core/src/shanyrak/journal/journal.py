@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,7 @@ from shanyrak.journal import fold, points
 from shanyrak.journal.clock import Clock
 from shanyrak.journal.events import GENESIS, Event, canonical, chain, parsed
 from shanyrak.journal.schema import FOLDED, MIGRATIONS, schema_version
-from shanyrak.journal.store import Rows, Store
+from shanyrak.journal.store import Row, Rows, Store
 
 _INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)"
 _LINES = 500
@@ -120,11 +121,21 @@ def fold_faults(rows: Rows, scratch: Store) -> list[str]:
             fold.apply(fresh, event.seq, event.time, event.actor, event.type, event.data())
         found = []
         for table in FOLDED:
-            query = f'SELECT * FROM "{table}"'
-            live, again = sorted(rows.all(query), key=repr), sorted(fresh.all(query), key=repr)
-            if live != again:
-                first = next(
-                    (pair for pair in zip(live, again, strict=False) if pair[0] != pair[1]), (live[-1:], again[-1:])
-                )
-                found.append(f"table {table} differs from the fold of the events: {first[0]} against {first[1]}")
+            pair = _first_difference(rows, fresh, table)
+            if pair:
+                found.append(f"table {table} differs from the fold of the events: {pair[0]} against {pair[1]}")
         return found
+
+
+def _first_difference(live: Rows, again: Rows, table: str) -> tuple[Row | str, Row | str] | None:
+    """The first rows of a table that are not equal in both, read in parts: a journal may be larger than memory."""
+    order = "1, 2" if table in ("setting", "dependency") else "1, 2, 3"
+    query = f'SELECT * FROM "{table}" ORDER BY {order} LIMIT {PART} OFFSET ?'
+    for first in itertools.count(0, PART):
+        left, right = live.all(query, (first,)), again.all(query, (first,))
+        if left != right:
+            pairs = itertools.zip_longest(left, right, fillvalue="no such row")
+            return next(pair for pair in pairs if pair[0] != pair[1])
+        if len(left) < PART:
+            return None
+    return None
