@@ -62,6 +62,7 @@ def _of_clock(days: str | None, first: str, second: str, third: str | None) -> i
     return int(days or 0) * DAY + hours * HOUR + minutes * MINUTE + seconds * SECOND
 
 
+@lru_cache(4096)
 def render_duration(ms: int) -> str:
     """The shortest exact spelling that `parse_duration` reads back: `7d`, `1h30m`, `250ms`."""
     if ms == 0:

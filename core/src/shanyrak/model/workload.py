@@ -21,8 +21,10 @@ _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 def _text(value: str) -> str:
     if "\0" in value:
         raise ValueError("a zero byte cannot stand in it")
-    if any("\ud800" <= c <= "\udfff" for c in value):
-        raise ValueError("it is not valid text (a lone surrogate)")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("it is not valid text (a lone surrogate)") from None
     return value
 
 
