@@ -33,6 +33,16 @@ def test_who_may_enter_and_read(bench: Bench) -> None:
     assert "the disk" in findings, "a link that leads nowhere ends nothing"
 
 
+def test_a_sector_that_was_taken_out_while_projects_are_in_it(bench: Bench) -> None:
+    bench.site.add_project("q", "learner", "An organisation")
+    file = bench.folder / "commons.toml"
+    kept = [part for part in file.read_text().split("\n[") if not part.startswith("sectors.learner]")]
+    file.write_text("\n[".join(kept))
+    finding = found(bench)["sector learner"]
+    assert (finding.level, finding.fix) == ("warn", "add [sectors.learner] again")
+    assert finding.words.startswith("1 project(s)")
+
+
 @pytest.mark.parametrize("error", [RuntimeError("x"), SystemExit(1)])
 def test_an_engine_that_raises_is_a_finding_and_the_rest_goes_on(bench: Bench, error: BaseException) -> None:
     bench.engine().fail("nodes", error)

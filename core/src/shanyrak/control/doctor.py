@@ -37,7 +37,7 @@ def examine(folder: Path, manager: PluginManager) -> list[Finding]:
     except Problem as problem:
         return [*findings, Finding("bad", problem.what, problem.why, problem.fix)]
     try:
-        for look in (_folder, _journal, _policy, _engines, _controller, _disk):
+        for look in (_folder, _journal, _sectors, _policy, _engines, _controller, _disk):
             findings += _safely(look, site)
     finally:
         site.close()
@@ -88,6 +88,15 @@ def _journal(site: Site) -> Iterator[Finding]:
         yield Finding("ok", "the journal", "the file is sound and the account balances (`shanyrak verify` proves more)")
     else:
         yield Finding("bad", "the account", found["faults"][0], "see `shanyrak account check`")
+
+
+def _sectors(site: Site) -> Iterator[Finding]:
+    with site.journal.read() as rows:
+        known = rows.all("SELECT sector, COUNT(*) FROM project GROUP BY sector ORDER BY sector")
+    for sector, projects in known:
+        if sector not in site.commons.sectors:
+            words = f"{projects} project(s) are in it, and commons.toml does not have it; its weight and cap stay as they were"
+            yield Finding("warn", f"sector {sector}", words, f"add [sectors.{sector}] again")
 
 
 def _policy(site: Site) -> Iterator[Finding]:
