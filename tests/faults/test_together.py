@@ -159,16 +159,15 @@ def test_requests_while_a_controller_runs(house: House, scale):
     for client in clients:
         client.good()
     assert controller.poll() is None, controller.said()
-    site = house.open()
-    site.add_grant("p", GRANT, "cpu-second")  # somebody may have pulled the first
-    for row in site.ps(reasons=False):
-        site.release(row["id"])
-    site.close()
     controller.kill(signal.SIGTERM)
     controller.good()
     site = house.open()
+    site.add_grant("p", GRANT, "cpu-second")  # somebody may have pulled the first
+    for row in site.ps(reasons=False):  # what lives may end at any time, but only a controller notices
+        site.release(row["id"])
     sound(house, site)
     site.close()
+    house.up().good(1200)  # what a long hammering left takes a while
     house.settle()
     at_rest(house)
     site = house.open()

@@ -101,7 +101,9 @@ def render_memory(size: int) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."
+    """What was written, fit to stand in one line of a message."""
+    shown = "".join(c if c.isprintable() else " " for c in text)
+    return shown if len(shown) <= 40 else shown[:37] + "..."
 
 
 def duration_ms(value: str | int | float) -> int:
