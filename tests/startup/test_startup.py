@@ -13,7 +13,7 @@ from shanyrak.testing.distribution import command_source, write_plugin
 
 PLUGINS = 20
 MOST = 9
-ROUNDS = 15
+ROUNDS = 30
 
 SCRIPT = "from shanyrak.cli.main import main; main()"
 """What the console script does."""
