@@ -41,12 +41,12 @@ def env(tmp_path):
 
 
 def test_help_with_twenty_plugins_is_under_nine_bare_starts(env, tmp_path):
-    # Processor time, the least of rounds in turn: another load on the machine only ever adds to it.
+    # Processor time, added up over rounds in turn: one process is too short for the kernel's clock to measure it well.
     bare, help_ = [sys.executable, "-c", "pass"], [sys.executable, "-P", "-c", SCRIPT, "--help"]
     shown = subprocess.run(help_, env=env, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert shown.stdout.count("Say the name light") == PLUGINS
     rounds = [(seconds(help_, env, tmp_path), seconds(bare, env, tmp_path)) for _ in range(ROUNDS)]
-    ratio = min(help_ for help_, _ in rounds) / min(bare for _, bare in rounds)
+    ratio = sum(help_ for help_, _ in rounds) / sum(bare for _, bare in rounds)
     print(f"\nhelp with {PLUGINS} plugins / python -c pass: {ratio:.1f}")
     assert ratio < MOST
 
