@@ -121,7 +121,7 @@ def _state(pid: int) -> str:
 
 
 def test_requests_while_a_controller_runs(house: House, scale):
-    seconds = scale.pick(3, 10)
+    seconds = scale.pick(3, 30)
     controller = house.child(forever)
 
     def hammer(site: Site, seed: int) -> None:
