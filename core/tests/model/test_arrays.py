@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shanyrak.model.arrays import MOST_TASKS, SINGLE, Array, ordinals_words, parse_array
+from shanyrak.model.arrays import MOST_TASKS, SINGLE, Array, parse_array
 
 
 @st.composite
@@ -62,15 +62,3 @@ def test_spellings() -> None:
 def test_refused(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         parse_array(text)
-
-
-@given(st.sets(st.integers(0, 60)))
-def test_task_numbers_in_words_name_just_these(numbers: set[int]) -> None:
-    words = ordinals_words(sorted(numbers))
-    found = [n for first, last in parse_array(words).ranges for n in range(first, last + 1)] if words else []
-    assert found == sorted(numbers)
-
-
-def test_task_numbers_in_words_are_short() -> None:
-    assert ordinals_words([0, 1, 2, 3, 7]) == "0-3,7"
-    assert ordinals_words([4]) == "4"

@@ -53,17 +53,3 @@ def parse_array(text: str) -> Array:
     if len(array) > MOST_TASKS:
         raise ValueError(f"{len(array):,} tasks are more than {MOST_TASKS:,}")
     return array
-
-
-def ordinals_words(ordinals: list[int]) -> str:
-    """A sorted list of task numbers as people read it: `0-3,7`."""
-    parts: list[str] = []
-    start = previous = None
-    for number in [*ordinals, None]:
-        if start is not None and (number is None or previous is None or number != previous + 1):
-            parts.append(str(start) if start == previous else f"{start}-{previous}")
-            start = number
-        elif start is None:
-            start = number
-        previous = number
-    return ",".join(parts)
