@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -100,12 +101,20 @@ class Disk:
         self.at, self.ballast = at, at / "ballast"
 
     def leave(self, room: int) -> None:
-        """Fill it until `room` bytes are left."""
+        """Fill it until `room` bytes are left, or fewer when others write meanwhile."""
         self.free()
         with open(self.ballast, "wb") as file:
-            stat = os.statvfs(self.at)
-            size = max(0, stat.f_bavail * stat.f_frsize - room)
-            os.posix_fallocate(file.fileno(), 0, size) if size else None
+            while (size := self._size(room)) > 0:
+                try:
+                    os.posix_fallocate(file.fileno(), 0, size)
+                    return
+                except OSError as error:  # what was free when it was measured has been written to since
+                    if error.errno != errno.ENOSPC:
+                        raise
+
+    def _size(self, room: int) -> int:
+        stat = os.statvfs(self.at)
+        return stat.f_bavail * stat.f_frsize - room
 
     def free(self) -> None:
         self.ballast.unlink(missing_ok=True)
