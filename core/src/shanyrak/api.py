@@ -18,11 +18,11 @@ from shanyrak.records import API_VERSION, Command, Meter, Plugin, Policy, Servic
 from shanyrak.records import Engine as EngineRecord
 
 __all__ = [
-    "API_VERSION", "FAR", "MANY", "Command", "Decide", "Engine", "EngineContext", "EngineProblem",
-    "EngineRecord", "Ints", "Launch", "Launched", "Meter", "Mirror", "Node", "Params", "Plan", "Plugin",
+    "API_VERSION", "FAR", "MANY", "Arrivals", "Command", "Decide", "Engine", "EngineContext", "EngineProblem",
+    "EngineRecord", "Ints", "Launch", "Launched", "Log", "Meter", "Mirror", "Node", "Params", "Plan", "Plugin",
     "PluginProblem", "Policy", "Problem", "Refusal", "RefusedProblem", "Request", "Seen", "Service",
     "ServiceContext", "Stages", "Store", "Unit", "UnfitProblem", "UsageProblem", "View", "Why", "as_decide",
-    "hookimpl", "hookspec",
+    "board", "decay", "desk", "hookimpl", "hookspec", "jit", "replay", "share",
 ]  # fmt: skip
 
 
@@ -75,7 +75,11 @@ class Engine(Protocol):
 
 if TYPE_CHECKING:
     from shanyrak.exchange import EngineContext, Launch, Launched, Node, Refusal, Request, Seen, ServiceContext
+    from shanyrak.model import decay
+    from shanyrak.policy import board, desk
     from shanyrak.policy.arrays import FAR, MANY, Ints
+    from shanyrak.policy.compiled import jit, share
+    from shanyrak.policy.drive import Arrivals, Log, replay
     from shanyrak.policy.mirror import Mirror
     from shanyrak.policy.plan import Plan
     from shanyrak.policy.reasons import Why
@@ -87,15 +91,22 @@ _LATER = {
                     "shanyrak.exchange"),
     **dict.fromkeys(("FAR", "MANY", "Ints"), "shanyrak.policy.arrays"),
     **dict.fromkeys(("Decide", "Params", "Stages", "as_decide"), "shanyrak.policy.stages"),
+    **dict.fromkeys(("Arrivals", "Log", "replay"), "shanyrak.policy.drive"),
+    **dict.fromkeys(("jit", "share"), "shanyrak.policy.compiled"),
     "Mirror": "shanyrak.policy.mirror", "Plan": "shanyrak.policy.plan", "View": "shanyrak.policy.view",
     "Why": "shanyrak.policy.reasons",
 }  # fmt: skip
 """Names that are loaded when one is asked for: an entry point needs none of them, and numpy only a policy."""
 
+_MODULES = {"board": "shanyrak.policy.board", "desk": "shanyrak.policy.desk", "decay": "shanyrak.model.decay"}
+"""Modules of the core whose names a policy's loops use."""
+
 
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        from importlib import import_module
+    from importlib import import_module
 
+    if name in _MODULES:
+        return import_module(_MODULES[name])
+    if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

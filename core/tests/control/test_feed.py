@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,18 +26,14 @@ def compare(followed: Feed, loaded: Feed) -> None:
     assert followed.seq == loaded.seq
     one, other = followed.mirror.view(followed.seq, 0), loaded.mirror.view(loaded.seq, 0)
     live = one.job_tasks > 0
-    for field in fields(View):
-        left, right = getattr(one, field.name), getattr(other, field.name)
-        if field.name == "job_shape":
-            continue
-        if field.name.startswith("shape_"):  # numbered in the order of arrival: compared by the jobs that have them
-            left, right = left[one.job_shape[live]], right[other.job_shape]
-        if field.name.startswith("job_") and isinstance(left, np.ndarray) and len(left) == len(live):
+    for name in View.names():
+        left, right = getattr(one, name), getattr(other, name)
+        if name.startswith("job_") and isinstance(left, np.ndarray) and len(left) == len(live):
             left = left[live]
-        if field.name == "acc_left":  # the shape grows with what was said; what is not there is nought
+        if name == "acc_left":  # the shape grows with what was said; what is not there is nought
             shape = tuple(max(pair) for pair in zip(left.shape, right.shape, strict=True))
             left, right = (np.pad(x, [(0, n - m) for n, m in zip(shape, x.shape, strict=True)]) for x in (left, right))
-        assert np.array_equal(left, right), f"{field.name}: followed {left}, loaded {right}"
+        assert np.array_equal(left, right), f"{name}: followed {left}, loaded {right}"
     waiting = {job: mask for job, mask in followed._mask.items() if followed._waiting[job]}
     assert waiting == {job: mask for job, mask in loaded._mask.items() if loaded._waiting[job]}
 

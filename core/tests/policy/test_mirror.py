@@ -7,6 +7,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from shanyrak.policy.arrays import FAR, MANY
+from shanyrak.policy.board import B_LIMIT, B_LIVE, B_UNITS, BLOCK, H_END, H_RUN, HELD, LIVE, PROMISED, STOPPING, TANGLED
+from shanyrak.policy.memory import part
 from shanyrak.policy.mirror import Mirror
 
 
@@ -15,14 +17,21 @@ def picture(mirror: Mirror) -> dict:
     view = mirror.view(3, 4)
     out = {}
     live = view.job_tasks > 0
-    for name in view.__slots__:
+    for name in view.names():
         value = getattr(view, name)
         out[name] = np.asarray(value)[live].tolist() if name.startswith("job_") else np.asarray(value).tolist()
-    # Shapes are numbered as they come: what counts is what each row's shape says.
-    parts = [out.pop(f"shape_{name}") for name in ("account", "pool", "width", "units")]
-    out["job_shape"] = [tuple(part[shape] for part in parts) for shape in out["job_shape"]]
-    asked = zip(*(out[f"job_{name}"] for name in ("account", "pool", "width", "units")), strict=True)
-    assert out["job_shape"] == list(asked)
+    b, jobs = view.memory, len(view.job_id)
+    counts = np.bincount(np.flatnonzero(live) // BLOCK, minlength=-(-jobs // BLOCK))
+    assert part(b, B_LIVE, len(counts)).tolist() == counts.tolist()
+    for row in np.flatnonzero(live).tolist():
+        assert b[b[B_UNITS] + row // BLOCK] <= view.job_units[row]
+        assert b[b[B_LIMIT] + row // BLOCK] <= view.job_limit[row]
+    assert b[LIVE] == live.sum()
+    assert b[PROMISED] == (view.job_promise > 0).sum()
+    assert b[STOPPING] == (view.run_stop > 0).sum()
+    assert b[TANGLED] or (np.diff(view.job_submit) >= 0).all()
+    ends, runs = (part(b, name, int(b[HELD])).tolist() for name in (H_END, H_RUN))
+    assert list(zip(ends, runs, strict=True)) == sorted(zip(ends, runs, strict=True))
     return out
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,13 +26,50 @@ def _choose() -> tuple[bool, Callable[[F], F]]:
         return False, _identity
 
     def compile_(function: F) -> F:
+        folder = _cache(Path(inspect.getfile(function)).parent)
+        if folder is None:  # no folder may be written: compile in each process
+            return cast(F, numba.njit(function))
+        config: Any = numba.config
+        before, config.CACHE_DIR = config.CACHE_DIR, folder
         try:
             return cast(F, numba.njit(cache=True)(function))
-        except RuntimeError:  # no folder may be written for the cache: compile in each process
-            return cast(F, numba.njit(function))
+        finally:
+            config.CACHE_DIR = before
 
     return True, compile_
 
 
+@lru_cache
+def _cache(source: Path) -> str | None:
+    """Where compiled code of a folder of sources is kept, or None.
+
+    A compiled loop holds the loops it calls, in this room and its own. numba looks only at the age of the one file, so the
+    folder is named after all of them: after an upgrade nothing old is found.
+    """
+    digest = hashlib.sha256()
+    for folder in sorted({source, Path(__file__).parent, Path(__file__).parent.parent / "model"}):
+        for file in sorted(folder.glob("*.py")):
+            digest.update(file.read_bytes())
+    name = f"compiled-{digest.hexdigest()[:16]}"
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    for parent in (source / "__pycache__", home / "shanyrak"):
+        try:
+            (parent / name).mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(parent / name, os.W_OK):
+            return str(parent / name)
+    return None
+
+
 COMPILED, jit = _choose()
 """Whether kernels are compiled in this process, and the decorator. Set `SHANYRAK_COMPILED=0` to interpret."""
+
+
+def share(routines: Iterable[Callable[..., Any]]) -> None:
+    """Let compiled loops call these plain functions of scalars, callees first; they stay as they are for others."""
+    if COMPILED:
+        from numba.extending import register_jitable
+
+        for routine in routines:
+            register_jitable(routine)

@@ -1,16 +1,26 @@
-"""The virtual clock: a policy run forward over a mirror, each piece of work ending when it may or did."""
+"""A policy run forward over a mirror on a virtual clock, each piece of work ending when it may or did: `eta` and rehearsals."""
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
-from shanyrak.policy.arrays import MANY, Ints, ints
+import numpy as np
+
+from shanyrak.policy import clock as k
+from shanyrak.policy.arrays import FAR, MANY, Ints, ints
+from shanyrak.policy.board import HELD, JOBS, J_ID, NODES, N_UNITS, ROOM_JOBS, ROOM_RUNS, RUNS, R_END, R_ID, R_JOB
+from shanyrak.policy.desk import CARRY, C_CARRY, new_desk
+from shanyrak.policy.kernel import blank
 from shanyrak.policy.mirror import Mirror
+from shanyrak.policy.pack import fill, put_carry, sizes
 from shanyrak.policy.plan import Plan
-from shanyrak.policy.stages import Decide, Params
-from shanyrak.policy.view import View
+from shanyrak.policy.stages import Decide, Params, Stages, check_stages, promising
+from shanyrak.policy.memory import face, memory, part
+
+GRACE = 1_000
+"""How long (ms) an attempt that is stopped for other work goes on, unless `params["grace"]` says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,32 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Work that comes in, as int64 arrays with a row for each job, sorted by (at, job); see `Arrival`."""
+
+    at: Ints
+    job: Ints
+    account: Ints
+    pool: Ints
+    width: Ints
+    units: Ints
+    limit: Ints
+    runtime: Ints
+    class_: Ints | None = None
+    predicted: Ints | None = None
+    tasks: Ints | None = None
+    room: Ints | None = None
+
+    @classmethod
+    def of(cls, arrivals: Iterable[Arrival]) -> Arrivals:
+        """The same as arrays."""
+        rows = sorted(arrivals, key=lambda a: (a.at, a.job))
+        names = ("at", "job", "account", "pool", "width", "units", "limit", "runtime", "class_", "tasks", "room")
+        predicted = ints(a.limit if a.predicted is None else a.predicted for a in rows)
+        return cls(predicted=predicted, **{name: ints(getattr(a, name) for a in rows) for name in names})
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """One task that started. `promise` is what it was promised, 0 for nothing."""
 
@@ -43,6 +79,29 @@ class Start:
     promise: int
 
 
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What a replay did: int64 arrays with a row for each start, in order of time."""
+
+    job: Ints
+    run: Ints
+    at: Ints
+    end: Ints
+    promise: Ints
+    """What it was promised; 0: nothing."""
+    stopped_for: Ints
+    """The job it was stopped for; 0: it ran to its end."""
+    nodes: Ints
+    """The nodes of start i: `nodes[first[i]:first[i + 1]]`, the last one's to the end."""
+    first: Ints
+    rounds: int
+    """Decisions made,"""
+    skipped: int
+    """and left out, because they could not have changed anything."""
+    given: int
+    """Promises given."""
+
+
 def drive(
     mirror: Mirror, decide: Decide, params: Params, now: int, arrivals: Iterable[Arrival] = (),
     until: int | None = None, carry: Ints | None = None, runtimes: dict[int, int] | None = None,
@@ -52,80 +111,30 @@ def drive(
     What runs ends at its limit (overdue: 1 ms from now); what starts, after `runtimes[job]` or
     `Arrival.runtime` if that is sooner. All that happens at one instant is a batch, ends before arrivals; then
     rounds are made until one starts nothing. Holds are taken from what is left of grants at a start, what is
-    not used comes back at the end. It stops when nothing more can happen, or after `until`.
+    not used comes back at the end. Work that is stopped for other work waits again, and runs from its beginning. It ends when
+    nothing more can happen, or after `until`.
     """
-    known = dict(runtimes or {})
-    coming = sorted(arrivals, key=lambda a: (a.at, a.job))
-    margin, carry = int(params.get("margin", 0)), ints() if carry is None else carry
-    view = mirror.view(0, now)
-    running = zip(view.run_id.tolist(), view.run_end.tolist(), strict=True)
-    ends = [(max(end, now + 1), run) for run, end in running]
-    heapq.heapify(ends)
-    holds: dict[int, tuple[int, int, int]] = {}
-    run, taken, wake = max(view.run_id.tolist(), default=0), 0, 0
-    while until is None or now <= until:
-        while ends and ends[0][0] <= now:
-            ended = heapq.heappop(ends)[1]
-            mirror.end(ended)
-            if ended in holds:
-                _give_back(mirror, *holds.pop(ended))
-        while taken < len(coming) and coming[taken].at <= now:
-            work = coming[taken]
-            mirror.submit(
-                work.job, work.account, work.pool, work.width, work.units, work.tasks, work.room, work.limit,
-                work.at, class_=work.class_, predicted=work.predicted,
-            )  # fmt: skip
-            known[work.job] = work.runtime
-            taken += 1
-        while True:
-            view = mirror.view(0, now)
-            plan, carry = decide(view, params, carry)
-            for start in _started(view, plan, run, known):
-                run = start.run
-                holds[run] = _take(mirror, start, now)
-                heapq.heappush(ends, (start.end, run))
-                yield start
-            for job, at in zip(plan.promise_job.tolist(), plan.promise_at.tolist(), strict=True):
-                mirror.promise(job, at + margin)
-            wake = plan.wake
-            if not len(plan.start_job):
-                break
-        later = [when for when in (ends[0][0] if ends else 0, wake) if when > now]
-        later += [coming[taken].at] if taken < len(coming) else []
-        if not later:
-            return
-        now = min(later)
+    driver = Drive(mirror, decide, params, now, Arrivals.of(arrivals), runtimes or {}, carry, until, steps=1)
+    told = 0
+    for _ in driver.pauses():
+        for i in range(told, driver.logged):
+            yield driver.start(i)
+        told = driver.logged
 
 
-def _started(view: View, plan: Plan, run: int, known: dict[int, int]) -> list[Start]:
-    """The starts of a plan, numbered on from `run`."""
-    out = []
-    for job, tasks in plan.starts():
-        row = view.row(job)
-        limit, promise = int(view.job_limit[row]), int(view.job_promise[row])
-        length = min(known.get(job) or limit, limit)
-        for nodes in tasks:
-            run += 1
-            out.append(Start(view.now, job, run, tuple(nodes), view.now + length, promise))
-            promise = 0
-    return out
+def replay(
+    mirror: Mirror, decide: Decide, params: Params, now: int, arrivals: Arrivals, *,
+    single: bool = False, runtimes: dict[int, int] | None = None, progress: Callable[[int, int], None] | None = None,
+) -> Log:  # fmt: skip
+    """The same to the end, as arrays. `single`: each event is an instant of its own, arrivals before ends.
 
-
-def _take(mirror: Mirror, start: Start, now: int) -> tuple[int, int, int]:
-    """Start it on the mirror; (account, unit kind, unit-seconds of its hold that come back at its end)."""
-    view = mirror.view(0, now)
-    row = view.row(start.job)
-    account, unit = int(view.job_account[row]), int(view.pool_unit[view.job_pool[row]])
-    limit, wide = int(view.job_limit[row]), len(start.nodes) * int(view.job_units[row])
-    hold, used = wide * -(-limit // 1000), -(-wide * (start.end - now) // 1000)
-    mirror.left(account, unit, int(view.acc_left[account, unit]) - hold)
-    mirror.start(start.job, start.run, start.nodes, now, now + limit)
-    return account, unit, max(hold - used, 0)
-
-
-def _give_back(mirror: Mirror, account: int, unit: int, amount: int) -> None:
-    view = mirror.view(0, 0)
-    mirror.left(account, unit, int(view.acc_left[account, unit]) + amount)
+    `progress(tasks ended, now)` is called now and then.
+    """
+    driver = Drive(mirror, decide, params, now, arrivals, runtimes or {}, None, None, steps=20_000, single=single)
+    for _ in driver.pauses():
+        if progress is not None:
+            progress(int(driver.hands[k.T_ENDED]), int(driver.hands[k.T_NOW]))
+    return driver.log()
 
 
 def estimate(
@@ -140,3 +149,242 @@ def estimate(
         if start.job == job:
             return start.at
     return None
+
+
+class Drive:
+    """A mirror, a policy and a clock. Rounds of a policy whose keys come from the kernel alone are made in the clock's loops."""
+
+    def __init__(
+        self, mirror: Mirror, decide: Decide, params: Params, now: int, arrivals: Arrivals, runtimes: dict[int, int],
+        carry: Ints | None, until: int | None, steps: int, single: bool = False,
+    ) -> None:  # fmt: skip
+        self.mirror, self.decide, self.params = mirror, decide, params
+        self._make_stages = getattr(decide, "stages", None)
+        self._stages = self._staged(now)
+        self._asked = self._stages is not None and bool(self._stages.keys or self._stages.claim is not None)
+        self._carry = ints() if carry is None else carry
+        self._units = int(np.maximum(mirror.column(N_UNITS, NODES), 0).sum())
+        self._works = _works(mirror, arrivals, runtimes)
+        running = int(mirror.memory[RUNS])
+        for table in (RUNS, HELD):
+            mirror.reserve(table, int(mirror.memory[table]) + self._units + 1)
+        ends = running + self._units + 1
+        self.hands = memory(
+            k.HEADER, dict.fromkeys((k.G_AT, k.G_RUN, k.G_WORK), ends) | {k.SCRATCH: int(mirror.memory[NODES]) + 1}
+        )
+        first = int(mirror.column(R_ID, RUNS).max(initial=0)) + 1
+        self.hands[[k.T_NOW, k.T_RUN, k.T_FIRST, k.T_DECIDE]] = now, first - 1, first, 1
+        self._rule(until, steps, single)
+        tasks = int(part(self._works, k.Q_TASKS, int(self._works[k.WORKS])).sum())
+        self._log = _new_log(tasks + self._units + 1, tasks + self._units + 1)
+        columns = (mirror.column(name, RUNS).tolist() for name in (R_ID, R_JOB, R_END))
+        works, hands = face(self._works), face(self.hands)
+        for run, job, end in zip(*columns, strict=True):
+            k.add_due(hands, max(end, now + 1), run, k.work_of(works, job))
+        self._roomy = 1
+        self._desk = self._new_desk()
+        self._faces = self._face()
+
+    # ---- the loop -------------------------------------------------------------------------------------------
+
+    def pauses(self) -> Iterator[None]:
+        """Run to the end, with a pause now and then."""
+        while True:
+            what = k.advance(self.mirror.board, *self._faces)
+            if what == k.ROOM:
+                self._more_room()
+            elif what == k.LOG:
+                self._more_log()
+            elif what == k.DESK:
+                self._larger_desk()
+            elif what == k.DECIDE:
+                self._decide()
+                yield
+            else:
+                yield
+                if what == k.DONE:
+                    return
+
+    def _decide(self) -> None:
+        """Make a round with a policy that is asked each time."""
+        now = int(self.hands[k.T_NOW])
+        if self._make_stages is None:
+            view = self.mirror.view(0, now)
+            plan, self._carry = self.decide(view, self.params, self._carry)
+            self._carry_out(plan)
+            return
+        if self._asked:
+            self._stages = self._staged(now)
+        stages = self._stages
+        assert stages is not None
+        while True:
+            blank(self.mirror.board, self._faces[0])
+            fill(self.mirror.memory, self._desk, stages, now)
+            if k.settle_round(self.mirror.board, *self._faces) >= 0:
+                return
+            self._larger_desk()
+
+    def _staged(self, now: int) -> Stages | None:
+        if self._make_stages is None:
+            return None
+        view = self.mirror.view(0, now)
+        return check_stages(self._make_stages(view, self.params), view)
+
+    def _carry_out(self, plan: Plan) -> None:
+        """Do what a plan says."""
+        board, (_, c, w, log) = self.mirror.board, self._faces
+        hands, margin = self.hands, int(self.params.get("margin", 0))
+        guards = dict(zip(plan.start_job.tolist(), plan.start_guard.tolist(), strict=False))
+        started = plan.starts()
+        for job, tasks in started:
+            row = int(self.mirror.column(J_ID, JOBS).searchsorted(job))
+            for nodes in tasks:
+                k.start_task(board, c, w, log, row, face(ints(nodes)), 0, guards.get(job, 0))
+        for job, at in zip(plan.promise_job.tolist(), plan.promise_at.tolist(), strict=True):
+            hands[k.T_GIVEN] += 1
+            self.mirror.promise(job, at + margin)
+        for run, job in zip(plan.stop_run.tolist(), plan.stop_for.tolist(), strict=True):
+            k.stop_task(board, c, log, int(self.mirror.column(R_ID, RUNS).searchsorted(run)), job)
+        hands[k.T_ROUNDS] += 1
+        hands[k.T_QUIET], hands[k.T_WAKE], hands[k.T_DECIDE] = plan.quiet, plan.wake, bool(started)
+
+    # ---- tables that were too small -------------------------------------------------------------------------
+
+    def _face(self) -> tuple[Any, Any, Any, Any]:
+        return face(self._desk), face(self.hands), face(self._works), face(self._log)
+
+    def _new_desk(self) -> Ints:
+        board, works = self.mirror.memory, self._works
+        widest = int(part(works, k.Q_WIDTH, int(works[k.WORKS])).max(initial=1))
+        size = sizes(board, int(self.hands[k.U_DEPTH]), len(self._carry), self._roomy, widest)
+        desk = new_desk(
+            board,
+            replace(
+                size, rows=int(board[ROOM_JOBS]), runs=int(board[ROOM_RUNS]), starts=self._units,
+                entries=size.entries + self._units,
+            ),
+            self._stages.cap if self._stages else None,
+        )  # fmt: skip
+        put_carry(desk, self._carry)
+        return desk
+
+    def _other_desk(self) -> None:
+        """A desk for the board as it is now, with what is to be carried from round to round."""
+        self._carry = part(self._desk, CARRY, int(self._desk[C_CARRY])).copy()
+        self._desk = self._new_desk()
+        self._faces = self._face()
+
+    def _larger_desk(self) -> None:
+        self._roomy *= 2
+        self._other_desk()
+
+    def _more_room(self) -> None:
+        before = int(self.mirror.memory[ROOM_JOBS])
+        self.mirror.room_for_jobs(before // 2)
+        if self.mirror.memory[ROOM_JOBS] > before:
+            self._other_desk()
+
+    def _more_log(self) -> None:
+        old = self._log
+        self._log = _new_log(2 * int(old[k.MOST_LOGGED]), 2 * int(old[k.MOST_NODES]) + self._units)
+        self._log[k.LOGGED], self._log[k.LOGGED_NODES] = old[k.LOGGED], old[k.LOGGED_NODES]
+        for name in range(k.L_JOB, k.L_NODES + 1):
+            length = int(old[k.LOGGED_NODES if name == k.L_NODES else k.LOGGED])
+            part(self._log, name, length)[:] = part(old, name, length)
+        self._faces = self._face()
+
+    # ---- what came of it ------------------------------------------------------------------------------------
+
+    @property
+    def logged(self) -> int:
+        """How many tasks have started."""
+        return int(self._log[k.LOGGED])
+
+    def start(self, i: int) -> Start:
+        """The i-th start."""
+        log, last = self._log, int(self._log[k.LOGGED_NODES])
+        at, job, run, first, end, promise = (
+            int(log[log[name] + i]) for name in (k.L_AT, k.L_JOB, k.L_RUN, k.L_FIRST, k.L_END, k.L_PROMISE)
+        )
+        if i + 1 < self.logged:
+            last = int(log[log[k.L_FIRST] + i + 1])
+        return Start(at, job, run, tuple(part(log, k.L_NODES, last)[first:].tolist()), end, promise)
+
+    def log(self) -> Log:
+        """All starts."""
+        names = (k.L_JOB, k.L_RUN, k.L_AT, k.L_END, k.L_PROMISE, k.L_STOPPED)
+        job, run, at, end, promise, stopped = (part(self._log, name, self.logged) for name in names)
+        nodes, first = (
+            part(self._log, k.L_NODES, int(self._log[k.LOGGED_NODES])),
+            part(self._log, k.L_FIRST, self.logged),
+        )
+        rounds, skipped, given = (int(self.hands[name]) for name in (k.T_ROUNDS, k.T_SKIPPED, k.T_GIVEN))
+        return Log(job, run, at, end, promise, stopped, nodes, first, rounds, skipped, given)
+
+    def _rule(self, until: int | None, steps: int, single: bool) -> None:
+        stages, who, rules = self._stages, promising(self.params), self.hands
+        inline = stages is not None and stages.order is None and not self._asked
+        rules[k.U_SINGLE], rules[k.U_INLINE], rules[k.U_STEPS] = single, inline, steps
+        rules[k.U_UNTIL], rules[k.U_HALF_LIFE] = FAR if until is None else until, self.mirror.half_life
+        rules[[k.U_MARGIN, k.U_CLASSES, k.U_UNITS]] = who
+        rules[k.U_GRACE] = max(1, int(self.params.get("grace", GRACE)))
+        rules[k.U_SAFE] = int(self.params.get("min_runtime", 0))
+        if stages is not None:
+            rules[k.U_LEVELS], rules[k.U_STRICT] = stages.height, stages.pack == "strict"
+            rules[k.U_DEPTH] = 0 if stages.pack == "strict" else stages.depth
+            rules[k.U_CLAIMS] = stages.claims
+        # A round in order of submission that promises nothing leaves nothing for another at the same instant.
+        rules[k.U_AGAIN] = not inline or who.classes > 0 or who.units >= 0
+
+
+def _new_log(starts: int, nodes: int) -> Ints:
+    made = memory(k.LOG_HEADER, dict.fromkeys(range(k.L_JOB, k.L_NODES), starts) | {k.L_NODES: nodes})
+    made[k.MOST_LOGGED], made[k.MOST_NODES] = starts, nodes
+    return made
+
+
+def _works(mirror: Mirror, arrivals: Arrivals, runtimes: dict[int, int]) -> Ints:
+    """All work there is, sorted by job: what waits, what runs, what comes."""
+    view, count = mirror.view(0, 0), len(arrivals.at)
+    coming: dict[int, Any] = {
+        k.Q_JOB: arrivals.job, k.Q_ACCOUNT: arrivals.account, k.Q_POOL: arrivals.pool, k.Q_WIDTH: arrivals.width,
+        k.Q_UNITS: arrivals.units, k.Q_LIMIT: arrivals.limit, k.Q_SUBMIT: arrivals.at, k.Q_RUNTIME: arrivals.runtime,
+        k.Q_CLASS: 0 if arrivals.class_ is None else arrivals.class_,
+        k.Q_PREDICTED: arrivals.limit if arrivals.predicted is None else arrivals.predicted,
+        k.Q_TASKS: 1 if arrivals.tasks is None else arrivals.tasks,
+        k.Q_ROOM: MANY if arrivals.room is None else arrivals.room,
+    }  # fmt: skip
+    waits = np.flatnonzero(view.job_tasks)
+    waiting: dict[int, Any] = {
+        k.Q_JOB: view.job_id[waits], k.Q_ACCOUNT: view.job_account[waits], k.Q_POOL: view.job_pool[waits],
+        k.Q_WIDTH: view.job_width[waits], k.Q_UNITS: view.job_units[waits], k.Q_LIMIT: view.job_limit[waits],
+        k.Q_PREDICTED: view.job_predicted[waits], k.Q_SUBMIT: view.job_submit[waits], k.Q_CLASS: view.job_class[waits],
+        k.Q_TASKS: view.job_tasks[waits], k.Q_ROOM: view.job_room[waits], k.Q_ATTAINED: view.job_attained[waits],
+        k.Q_TRIES: view.job_tries[waits],
+    }  # fmt: skip
+    _, only = np.unique(view.run_job, return_index=True)
+    runs = only[~np.isin(view.run_job[only], np.concatenate([coming[k.Q_JOB], waiting[k.Q_JOB]]))]
+    limits = np.maximum(view.run_end[runs] - view.run_start[runs], 1)
+    running: dict[int, Any] = {
+        k.Q_JOB: view.run_job[runs], k.Q_ACCOUNT: view.run_account[runs],
+        k.Q_POOL: view.node_pool[view.run_nodes[view.run_ptr[runs]]], k.Q_WIDTH: view.run_width[runs],
+        k.Q_UNITS: view.run_units[runs], k.Q_LIMIT: limits, k.Q_PREDICTED: limits, k.Q_SUBMIT: view.run_start[runs],
+        k.Q_CLASS: view.run_class[runs], k.Q_TASKS: 1, k.Q_ROOM: MANY,
+    }  # fmt: skip
+    parts = (coming, waiting, running)
+    jobs = np.concatenate([one[k.Q_JOB] for one in parts])
+    by_job = np.argsort(jobs, kind="stable")
+    made = memory(k.WORK_HEADER, dict.fromkeys(range(k.Q_JOB, k.Q_TRIES + 1), len(jobs)) | {k.COMING: count})
+    made[k.WORKS], made[k.COMING_WORKS] = len(jobs), count
+    for name in range(k.Q_JOB, k.Q_TRIES + 1):
+        values = [np.broadcast_to(np.asarray(one.get(name, 0), np.int64), one[k.Q_JOB].shape) for one in parts]
+        np.concatenate(values).take(by_job, out=part(made, name, len(jobs)))
+    place = np.empty(len(jobs), np.int64)
+    place[by_job] = np.arange(len(jobs))
+    part(made, k.COMING, count)[:] = place[:count]
+    known = part(made, k.Q_JOB, len(jobs))
+    for job, runtime in runtimes.items():
+        at = int(known.searchsorted(job))
+        if at < len(known) and known[at] == job:
+            part(made, k.Q_RUNTIME, len(jobs))[at] = runtime
+    return made

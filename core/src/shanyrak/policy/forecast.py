@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from shanyrak.policy.arrays import Ints
-from shanyrak.policy.ground import holds_of
-from shanyrak.policy.kernel import earliest, reserve, start
-from shanyrak.policy.round import set_up
-from shanyrak.policy.stages import Stages
+from shanyrak.policy.desk import D_STARTED, KEPT, K_NODE, new_desk
+from shanyrak.policy.pack import sizes
+from shanyrak.policy.placing import earliest, reserve, short, start
+from shanyrak.policy.room import lay_out
 from shanyrak.policy.view import View
+from shanyrak.policy.memory import face, part
 
 
 def promised_rows(view: View) -> Ints:
@@ -24,17 +25,19 @@ def forecast(view: View, starts: list[tuple[int, list[int]]]) -> dict[int, int]:
     `starts`: (row, nodes) of each task, known to be possible. Rows whose grant is short or that nothing known
     will free nodes for are absent.
     """
-    r = set_up(view, Stages(), 0)
-    g, q, d = r.ground, r.queue, r.desk
-    for row, nodes in starts:
-        start(g, q, d, row, np.array(nodes, np.int64))
-    chosen, out = np.empty(g.nodes, np.int64), {}
+    b, now, out = view.board(), view.now, {}
     rows = promised_rows(view)
-    for row, hold in zip(rows.tolist(), holds_of(q, rows).tolist(), strict=True):
-        if q.tasks[row] <= d.started[row] or g.left[q.account[row], g.pool_unit[q.pool[row]]] < hold:
+    desk = new_desk(view.memory, sizes(view.memory, 0))
+    d = face(desk)
+    lay_out(b, d, now)
+    for row, nodes in starts:
+        part(desk, K_NODE, len(nodes))[:] = nodes
+        start(b, d, now, row)
+    for row in rows.tolist():
+        if view.job_tasks[row] <= d[d[D_STARTED] + row] or short(b, d, row):
             continue
-        at = int(earliest(g, q, row, True, chosen))
+        at = int(earliest(b, d, now, row, True))
         if at >= 0:
-            reserve(g, q, d, row, at, chosen, 0)
+            reserve(b, d, now, row, at, KEPT, True)
             out[row] = at
     return out

@@ -1,347 +1,350 @@
-"""The kernel's loops: node-exact placement, reservations, strict FIFO and EASY to a depth.
+"""One round of the kernel: promises kept, then the queue in order, packed strict or EASY to a depth.
 
-Plain loops over the arrays of `Ground`, `Queue` and `Desk`, compiled when numba is there, with equal results.
-Nothing here reads a clock or allocates by the length of the queue.
+It reads the board and leaves what it decided on the desk; it changes nothing else, reads no clock and allocates nothing.
+Scalar loops, compiled when numba is there, interpreted with equal results otherwise.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
-import numpy as np
-
-from shanyrak.policy.arrays import FAR, Ints
+from shanyrak.policy.board import (
+    BLOCK, B_LIMIT, B_LIVE, B_UNITS, JOBS, J_ACCOUNT, J_BLOCK, J_CLASS, J_ID, J_LIMIT, J_POOL, J_PROMISE, J_TASKS, J_UNITS,
+    J_WIDTH, LIVE, NODES, N_POOL, POOLS, POOL_UNIT, PROMISED, RUNS, R_STOP, STOPPING, TANGLED,
+)  # fmt: skip
 from shanyrak.policy.compiled import jit
-from shanyrak.policy.ground import Ground, Queue
+from shanyrak.policy.desk import (
+    BEST, CARRY, CLAIMED, C_ACCOUNTS, C_BEST, C_CARRY, C_HOLDS, C_QUIET, C_ROWS, C_SHORT, C_STARTS, C_STOPS, D_BOOKED, D_CLAIM,
+    D_GUARD, D_INDEX, D_ORDER, D_STARTED, FIRST, HOLD_NODES, KEPT, KEYS, K_NODE, LEVELS, LOOK, MOST_CARRY, M_COST, M_MARKED,
+    P_BLOCKER, P_NODES, P_RESERVED, P_TESTED, SPENT, S_ROW, V_AT, V_KIND, V_OFF, V_ROW, WALK,
+)  # fmt: skip
+from shanyrak.policy.facts import row_of
+from shanyrak.policy.placing import earliest, lift, may_start, place, reserve, short, start, walk_headroom
+from shanyrak.policy.reclaim import bring_forward, reclaim
+from shanyrak.policy.room import fits, headroom, lasts, lay_out, layer_of, most, never, walk_to
+from shanyrak.policy.sorting import before, sort_rows
 
-LOOK = 64
-"""How many waiting rows of a pool a round tests for a reservation, beside the depth itself."""
-
-PLACED, NO_NODES, NO_HEADROOM = 0, 1, 2
-
-
-class Desk(NamedTuple):
-    """What a round decides. `fill`: holds, nodes of holds, starts, nodes of starts."""
-
-    hold_row: Ints
-    hold_at: Ints
-    hold_entry: Ints
-    """First entry of the reservation on the ground; lifted ones have `hold_at` -1."""
-    hold_off: Ints
-    hold_nodes: Ints
-    start_row: Ints
-    """One for each task."""
-    start_off: Ints
-    start_nodes: Ints
-    started: Ints
-    """[rows] tasks started."""
-    held: Ints
-    """[rows] 1 where the row's next task has a reservation."""
-    reserved: Ints
-    """[pools] reservations."""
-    tested: Ints
-    """[pools] how many rows were tested for a reservation."""
-    blocker: Ints
-    """[pools] the row that nothing may pass, -1 for none (strict)."""
-    fill: Ints
+MARK = 0x51075
+"""What a carry of this kernel starts with: another policy's is not read."""
 
 
 @jit
-def _lasts(g: Ground, col: int, need: int, start: int, end: int) -> bool:
-    """Whether the column has `need` at every instant inside (start, end)."""
-    for k in range(g.fill[1]):  # noqa: SIM110 (the compiler takes no generators)
-        if start < g.instant[k] < end and g.extra[k, col] < need:
+def decide_round(b: Any, d: Any, now: int, levels: int, strict: bool, depth: int, claims: bool) -> None:
+    """One round for a policy that has written `levels` keys on the desk (0: order of submission), and claims or none."""
+    lay_out(b, d, now)
+    d[C_QUIET] = 0
+    if b[PROMISED]:
+        _keep_promises(b, d, now)
+    if b[STOPPING]:
+        _keep_claims(b, d, now)
+    if levels or b[TANGLED]:
+        _visit_in_order(b, d, now, levels, strict, depth, claims)
+    else:
+        _visit_as_they_stand(b, d, now, strict, depth, claims)
+        if not claims:
+            _be_quiet(b, d, strict, depth)
+
+
+# ---- the queue ------------------------------------------------------------------------------------------------
+
+
+@jit
+def _closed(d: Any, pool: int, strict: bool, depth: int) -> bool:
+    """Whether no more row of the pool can block it or get a reservation in this round."""
+    if strict:
+        return bool(d[d[P_BLOCKER] + pool] >= 0)
+    return bool(d[d[P_RESERVED] + pool] >= depth or d[d[P_TESTED] + pool] >= LOOK + depth)
+
+
+@jit
+def _all_closed(b: Any, d: Any, strict: bool, depth: int) -> bool:
+    for p in range(b[POOLS]):  # noqa: SIM110 (the compiler takes no generators)
+        if d[d[P_NODES] + p] and not _closed(d, p, strict, depth):
             return False
     return True
 
 
 @jit
-def _entry(g: Ground, at: int, col: int, by: int) -> None:
-    e = g.fill[0]
-    g.at[e], g.col[e], g.by[e] = at, col, by
-    g.fill[0] = e + 1
-
-
-@jit
-def _hold(q: Queue, row: int) -> int:
-    """Unit-seconds of one task."""
-    return q.width[row] * q.units[row] * ((q.limit[row] + 999) // 1000)  # type: ignore[no-any-return]
-
-
-@jit
-def _occupy(g: Ground, q: Queue, row: int, at: int, nodes: Ints, off: int, sign: int) -> None:
-    """Take (sign 1) or give back (-1) the room of one task over [at, at + limit), now and at the instants."""
-    end = at + q.limit[row]
-    units, need = q.units[row] * sign, q.units[row] * q.width[row] * sign
-    for w in range(q.width[row]):
-        node = nodes[off + w]
-        if at <= g.now:
-            g.room[node] -= units
-        for k in range(g.fill[1]):
-            if at <= g.instant[k] < end:
-                g.extra[k, node] -= units
-    account = q.account[row]
-    g.left[account, g.pool_unit[q.pool[row]]] -= _hold(q, row) * sign
-    while account >= 0:
-        col = g.nodes + account
-        if at <= g.now:
-            g.room[col] -= need
-        for k in range(g.fill[1]):
-            if at <= g.instant[k] < end:
-                g.extra[k, col] -= need
-        account = g.parent[account]
-
-
-@jit
-def _entries(g: Ground, q: Queue, row: int, at: int, nodes: Ints, off: int) -> None:
-    """The entries of one task over [at, at + limit); those at or before now are in `room` already."""
-    end = at + q.limit[row]
-    for w in range(q.width[row]):
-        if at > g.now:
-            _entry(g, at, nodes[off + w], -q.units[row])
-        _entry(g, end, nodes[off + w], q.units[row])
-    account, need = q.account[row], q.units[row] * q.width[row]
-    while account >= 0:
-        if g.capped[account]:
-            if at > g.now:
-                _entry(g, at, g.nodes + account, -need)
-            _entry(g, end, g.nodes + account, need)
-        account = g.parent[account]
-
-
-@jit
-def _room_at(g: Ground, when: int) -> Ints:
-    room = g.room.copy()
-    for e in range(g.fill[0]):
-        if g.at[e] <= when:
-            room[g.col[e]] += g.by[e]
-    return room
-
-
-@jit
-def _headroom(g: Ground, q: Queue, row: int, room: Ints, at: int) -> bool:
-    """Whether the caps allow the row over [at, at + limit), given the room at `at`."""
-    account, need, end = q.account[row], q.units[row] * q.width[row], at + q.limit[row]
-    while account >= 0:
-        col = g.nodes + account
-        if room[col] < need or not _lasts(g, col, need, at, end):
-            return False
-        account = g.parent[account]
-    return True
-
-
-@jit
-def place(g: Ground, q: Queue, row: int, chosen: Ints) -> int:
-    """Nodes for one task now: best fit (least free first), ties to the lowest id. Changes nothing."""
-    units, width, end = q.units[row], q.width[row], g.now + q.limit[row]
-    lo, hi = g.pool_ptr[q.pool[row]], g.pool_ptr[q.pool[row] + 1]
-    fitting = np.empty(hi - lo, np.int64)
-    found = 0
-    for i in range(lo, hi):
-        node = g.pool_nodes[i]
-        if g.room[node] >= units and _lasts(g, node, units, g.now, end):
-            fitting[found] = node
-            found += 1
-    if found < width:
-        return NO_NODES
-    if not _headroom(g, q, row, g.room, g.now):
-        return NO_HEADROOM
-    free = np.empty(found, np.int64)
-    for i in range(found):
-        free[i] = g.room[fitting[i]]
-    order = np.argsort(free, kind="mergesort")
-    for w in range(width):
-        chosen[w] = fitting[order[w]]
-    return PLACED
-
-
-@jit
-def earliest(g: Ground, q: Queue, row: int, caps: bool, chosen: Ints) -> int:
-    """The earliest start of one task, from now on, at which `width` nodes have room over the whole walltime.
-
-    With `caps` its accounts have headroom too. Takes the nodes that free first, ties to the lowest id.
-    -1 when no known release brings it about. Changes nothing.
-    """
-    pool, units, width, limit = q.pool[row], q.units[row], q.width[row], q.limit[row]
-    lo, hi = g.pool_ptr[pool], g.pool_ptr[pool + 1]
-    count, total = 0, g.fill[0]
-    room = g.room.copy()
-    since = np.zeros(g.nodes, np.int64)
-    for i in range(lo, hi):
-        count += room[g.pool_nodes[i]] >= units
-    order = np.argsort(g.at[:total], kind="mergesort")
-    fitting = np.empty(hi - lo, np.int64)
-    freed = np.empty(hi - lo, np.int64)
-    when, grew, i = g.now, True, 0
-    while True:
-        if grew and count >= width and (not caps or _headroom(g, q, row, room, when)):
-            found = 0
-            for j in range(lo, hi):
-                node = g.pool_nodes[j]
-                if room[node] >= units and _lasts(g, node, units, when, when + limit):
-                    fitting[found], freed[found] = node, since[node]
-                    found += 1
-            if found >= width:
-                best = np.argsort(freed[:found], kind="mergesort")
-                for w in range(width):
-                    chosen[w] = fitting[best[w]]
-                return int(when)
-        if i == total or g.at[order[i]] >= FAR:
-            return -1
-        when, grew = g.at[order[i]], False
-        while i < total and g.at[order[i]] == when:
-            col, by = g.col[order[i]], g.by[order[i]]
-            i += 1
-            before = room[col]
-            room[col] = before + by
-            grew = grew or by > 0
-            if col < g.nodes and g.node_pool[col] == pool:
-                if before < units <= room[col]:
-                    count += 1
-                    since[col] = when
-                elif room[col] < units <= before:
-                    count -= 1
-
-
-@jit
-def reserve(g: Ground, q: Queue, d: Desk, row: int, at: int, nodes: Ints, off: int) -> int:
-    """Lay a reservation [at, at + limit) on the ground; its index on the desk."""
-    if at > g.now:
-        known = False
-        for k in range(g.fill[1]):
-            known = known or g.instant[k] == at
-        if not known:
-            g.extra[g.fill[1]] = _room_at(g, at)
-            g.instant[g.fill[1]] = at
-            g.fill[1] += 1
-    h, used = int(d.fill[0]), d.fill[1]
-    d.hold_row[h], d.hold_at[h], d.hold_entry[h], d.hold_off[h] = row, at, g.fill[0], used
-    for w in range(q.width[row]):
-        d.hold_nodes[used + w] = nodes[off + w]
-    d.fill[0], d.fill[1] = h + 1, used + q.width[row]
-    _occupy(g, q, row, at, nodes, off, 1)
-    _entries(g, q, row, at, nodes, off)
-    d.held[row] = 1
-    d.reserved[q.pool[row]] += 1
-    return h
-
-
-@jit
-def _lift(g: Ground, q: Queue, d: Desk, h: int, until: int) -> None:
-    """Take a reservation off the ground: its entries end before `until`."""
-    row, at = d.hold_row[h], d.hold_at[h]
-    _occupy(g, q, row, at, d.hold_nodes, d.hold_off[h], -1)
-    for e in range(d.hold_entry[h], until):
-        g.by[e] = 0
-    d.hold_at[h] = -1
-    d.held[row] = 0
-    d.reserved[q.pool[row]] -= 1
-
-
-@jit
-def start(g: Ground, q: Queue, d: Desk, row: int, nodes: Ints) -> None:
-    """One task starts now on `nodes`."""
-    s, used = d.fill[2], d.fill[3]
-    d.start_row[s], d.start_off[s] = row, used
-    for w in range(q.width[row]):
-        d.start_nodes[used + w] = nodes[w]
-    d.fill[2], d.fill[3] = s + 1, used + q.width[row]
-    d.started[row] += 1
-    _occupy(g, q, row, g.now, nodes, 0, 1)
-    _entries(g, q, row, g.now, nodes, 0)
-
-
-@jit
-def _stands(g: Ground, q: Queue, row: int, at: int, nodes: Ints, off: int) -> bool:
-    """Whether the reservation [at, at + limit) on these nodes is still possible."""
-    room = _room_at(g, at)
-    for w in range(q.width[row]):
-        node = nodes[off + w]
-        if room[node] < q.units[row] or not _lasts(g, node, q.units[row], at, at + q.limit[row]):
-            return False
-    return bool(_headroom(g, q, row, room, at))
-
-
-@jit
-def keep(g: Ground, q: Queue, d: Desk, rows: Ints, slot_at: Ints, slot_ptr: Ints, slot_nodes: Ints) -> None:
-    """Promised rows, in order: lay all reservations, then start each or move it earlier, the others staying.
-
-    A row comes with the slot that the last round gave it (`slot_at` -1: none), so no promise moves another.
-    A row whose grant is short gets nothing.
-    """
-    n = len(rows)
-    chosen = np.empty(g.nodes, np.int64)
-    index = np.full(n, -1, np.int64)
-    upto = np.zeros(n, np.int64)
-    for again in range(2):
-        for i in range(n):
-            row = rows[i]
-            if index[i] >= 0 or g.left[q.account[row], g.pool_unit[q.pool[row]]] < _hold(q, row):
+def _visit_as_they_stand(b: Any, d: Any, now: int, strict: bool, depth: int, claims: bool) -> None:
+    """All rows, which are in order already; blocks in which nothing can change are passed over."""
+    size, closed = b[JOBS], _all_closed(b, d, strict, depth)
+    tasks, block, units = b[J_TASKS], b[J_BLOCK], b[J_UNITS]
+    for first in range(0, size, BLOCK):
+        at = first // BLOCK
+        if not b[b[B_LIVE] + at]:
+            continue
+        if closed:
+            if strict:
+                return
+            layer = layer_of(d, now + b[b[B_LIMIT] + at])
+            if not claims and b[b[B_UNITS] + at] > most(b, d, layer):
                 continue
-            if again == 0:
-                at = max(slot_at[i], g.now)
-                if slot_at[i] >= 0 and _stands(g, q, row, at, slot_nodes, slot_ptr[i]):
-                    index[i] = reserve(g, q, d, row, at, slot_nodes, slot_ptr[i])
-                    upto[i] = g.fill[0]
-            else:
-                at = earliest(g, q, row, True, chosen)
-                if at >= 0:
-                    index[i] = reserve(g, q, d, row, at, chosen, 0)
-                    upto[i] = g.fill[0]
-    for i in range(n):
-        if index[i] < 0:
-            continue
-        row = rows[i]
-        _lift(g, q, d, index[i], upto[i])
-        if place(g, q, row, chosen) == PLACED:
-            start(g, q, d, row, chosen)
-            continue
-        at = earliest(g, q, row, True, chosen)
-        reserve(g, q, d, row, at, chosen, 0)
+        for row in range(first, min(first + BLOCK, size)):
+            if not b[tasks + row] or b[block + row]:
+                continue
+            if closed and not claims and b[units + row] > most(b, d, 0):
+                continue
+            if visit(b, d, now, row, strict, depth, claims):
+                closed = _all_closed(b, d, strict, depth)
+                if closed and strict:
+                    return
 
 
 @jit
-def visit(g: Ground, q: Queue, d: Desk, rows: Ints, strict: bool, depth: int, sizes: int) -> None:
-    """The other rows, in order: start what fits; then the row blocks its pool (strict) or reserves (EASY).
+def _visit_in_order(b: Any, d: Any, now: int, levels: int, strict: bool, depth: int, claims: bool) -> None:
+    """The rows that a visit can change anything for, in order: those that fit, and the first of each pool that do not."""
+    order, count, kept = d[D_ORDER], 0, LOOK + depth
+    for p in range(b[POOLS]):
+        d[d[P_TESTED] + p] = 0
+    for row in range(b[JOBS]):
+        if not b[b[J_TASKS] + row] or may_start(b, d, row) < 1 or d[d[D_BOOKED] + row]:
+            continue
+        pool, units, width = b[b[J_POOL] + row], b[b[J_UNITS] + row], b[b[J_WIDTH] + row]
+        claim = claims and d[d[D_CLAIM] + row] > 0
+        if claim or fits(d, layer_of(d, now + b[b[J_LIMIT] + row]), pool, units, width):
+            d[order + count] = row
+            count += 1
+        elif not _closed(d, pool, strict, depth) and not never(d, pool, units, width) and not short(b, d, row):
+            _note_best(b, d, levels, pool, row, kept)
+    for p in range(b[POOLS]):
+        for i in range(d[d[P_TESTED] + p]):
+            d[order + count] = d[d[BEST] + p * d[C_BEST] + i]
+            count += 1
+        d[d[P_TESTED] + p] = 0
+    sort_rows(b, d, levels, count)
+    for i in range(count):
+        visit(b, d, now, d[order + i], strict, depth, claims)
 
-    A row that only its cap, grant or `%N` holds back is passed over, and so is one that no release helps.
+
+@jit
+def _note_best(b: Any, d: Any, levels: int, pool: int, row: int, kept: int) -> None:
+    """Keep the row if it is among the first `kept` of its pool; `P_TESTED` counts those kept."""
+    best, have = d[BEST] + pool * d[C_BEST], d[d[P_TESTED] + pool]
+    place = have
+    if have == kept:
+        if not before(b, d, levels, row, d[best + have - 1]):
+            return
+        place = have - 1
+    else:
+        d[d[P_TESTED] + pool] = have + 1
+    while place > 0 and before(b, d, levels, row, d[best + place - 1]):
+        d[best + place] = d[best + place - 1]
+        place -= 1
+    d[best + place] = row
+
+
+@jit
+def visit(b: Any, d: Any, now: int, row: int, strict: bool, depth: int, claims: bool) -> bool:
+    """Start what fits of a row; then it blocks its pool (strict), reserves (EASY), or has others stopped if it has a claim.
+
+    A row that only its cap, grant or `%N` holds back is passed over, and so is one that no release helps. True when the pool
+    may have become closed to others.
     """
-    pools = len(d.reserved)
-    chosen = np.empty(g.nodes, np.int64)
-    # Room only shrinks within a round: what failed once fails again, while the instants are the same.
-    failed = np.full((pools, sizes, LOOK), FAR, np.int64)
-    instants = g.fill[1]
-    for i in range(len(rows)):
-        row = rows[i]
-        pool, account = q.pool[row], q.account[row]
-        if d.blocker[pool] >= 0 or d.held[row]:
-            continue
-        if g.fill[1] != instants:
-            instants = g.fill[1]
-            failed[:] = FAR
-        inside = 0
-        for k in range(instants):
-            inside += g.instant[k] < g.now + q.limit[row]
-        memo = min(inside, LOOK - 1)
-        size, unit, result = q.size[q.shape[row]], g.pool_unit[pool], PLACED
-        may = min(q.tasks[row], q.room[row]) - d.started[row]
-        while may > 0 and result == PLACED and g.left[account, unit] >= _hold(q, row):
-            if inside < LOOK and q.width[row] >= failed[pool, size, memo]:
-                result = NO_NODES
-            else:
-                result = place(g, q, row, chosen)
-            if result == PLACED:
-                start(g, q, d, row, chosen)
-                may -= 1
-            elif result == NO_NODES:
-                failed[pool, size, memo] = min(failed[pool, size, memo], q.width[row])
-        if result != NO_NODES or d.tested[pool] >= LOOK + depth or not (strict or d.reserved[pool] < depth):
-            continue
-        d.tested[pool] += 1
-        at = earliest(g, q, row, False, chosen)
-        if at < 0 or not _headroom(g, q, row, _room_at(g, at), at):
-            continue
+    pool, account, units, width = b[b[J_POOL] + row], b[b[J_ACCOUNT] + row], b[b[J_UNITS] + row], b[b[J_WIDTH] + row]
+    if d[d[P_BLOCKER] + pool] >= 0 or d[d[D_BOOKED] + row]:
+        return False
+    tight, may = False, may_start(b, d, row)
+    while may > 0 and not short(b, d, row):
+        layer = layer_of(d, now + b[b[J_LIMIT] + row])
+        if not fits(d, layer, pool, units, width):
+            tight = True
+            break
+        if not headroom(b, d, layer, account, units * width):
+            break
+        place(b, d, row, layer)
+        start(b, d, now, row)
+        may -= 1
+    if not tight:
+        return False
+    if claims and d[d[D_CLAIM] + row] > 0 and d[C_STOPS] < LOOK and reclaim(b, d, now, row):
+        return True
+    if _closed(d, pool, strict, depth) or never(d, pool, units, width):
+        return False
+    d[d[P_TESTED] + pool] += 1
+    at = earliest(b, d, now, row, False)
+    if at >= 0 and walk_headroom(b, d, row, at):
         if strict:
-            d.blocker[pool] = row
+            d[d[P_BLOCKER] + pool] = row
         else:
-            reserve(g, q, d, row, at, chosen, 0)
+            reserve(b, d, now, row, at, FIRST, True)
+    return True
+
+
+@jit
+def _be_quiet(b: Any, d: Any, strict: bool, depth: int) -> None:
+    """An arrival stands last: where all pools are closed, one that is larger than the room of any node changes nothing."""
+    if b[LIVE] and _all_closed(b, d, strict, depth):
+        d[C_QUIET] = 1 if strict else max(0, most(b, d, 0)) + 1
+
+
+# ---- promises and claims --------------------------------------------------------------------------------------
+
+
+@jit
+def _keep_promises(b: Any, d: Any, now: int) -> None:
+    """Promised rows, by promise: lay all reservations, then start each or move it earlier, the others staying.
+
+    A row comes with the slot that the last round gave it, if its carry has one, so no promise moves another. A row
+    whose grant is short gets nothing.
+    """
+    order, index, n = d[D_ORDER], d[D_INDEX], 0
+    for row in range(b[JOBS]):
+        if not b[b[J_PROMISE] + row] or may_start(b, d, row) < 1:
+            continue
+        if never(d, b[b[J_POOL] + row], b[b[J_UNITS] + row], b[b[J_WIDTH] + row]):
+            continue
+        place_ = n
+        while place_ > 0 and b[b[J_PROMISE] + d[order + place_ - 1]] > b[b[J_PROMISE] + row]:
+            d[order + place_] = d[order + place_ - 1]
+            place_ -= 1
+        d[order + place_] = row
+        n += 1
+    for i in range(n):
+        row, d[index + i] = d[order + i], -1
+        if not short(b, d, row):
+            at = _slot(b, d, now, row)
+            if at >= 0:
+                d[index + i] = reserve(b, d, now, row, at, KEPT, True)
+    for i in range(n):
+        row = d[order + i]
+        if d[index + i] < 0 and not short(b, d, row):
+            at = earliest(b, d, now, row, True)
+            if at >= 0:
+                d[index + i] = reserve(b, d, now, row, at, KEPT, True)
+    for i in range(n):
+        if d[index + i] >= 0:
+            lift(b, d, now, d[index + i])
+            _begin_or_reserve(b, d, now, d[order + i], KEPT)
+
+
+@jit
+def _begin_or_reserve(b: Any, d: Any, now: int, row: int, kind: int) -> None:
+    layer = layer_of(d, now + b[b[J_LIMIT] + row])
+    if fits(d, layer, b[b[J_POOL] + row], b[b[J_UNITS] + row], b[b[J_WIDTH] + row]) and headroom(
+        b, d, layer, b[b[J_ACCOUNT] + row], b[b[J_UNITS] + row] * b[b[J_WIDTH] + row]
+    ):
+        place(b, d, row, layer)
+        start(b, d, now, row)
+        return
+    at = earliest(b, d, now, row, True)
+    if at >= 0:
+        reserve(b, d, now, row, at, kind, True)
+
+
+@jit
+def _slot(b: Any, d: Any, now: int, row: int) -> int:
+    """The start of the row's slot in the carry, no earlier than now, with its nodes in `K_NODE` and the room in `walk`.
+
+    -1 when it has none, or none that is still possible: a slot is only a proposal.
+    """
+    carry, size, i = d[CARRY], d[C_CARRY], 1
+    pool, units, width = b[b[J_POOL] + row], b[b[J_UNITS] + row], b[b[J_WIDTH] + row]
+    if size == 0 or d[carry] != MARK:
+        return -1
+    while i + 3 <= size and d[carry + i] != b[b[J_ID] + row]:
+        i += 3 + max(0, d[carry + i + 2])
+    if i + 3 > size or d[carry + i + 2] != width or i + 3 + width > size:
+        return -1
+    at = max(d[carry + i + 1], now)
+    walk_to(b, d, now, at)
+    for w in range(width):
+        node = d[carry + i + 3 + w]
+        if node < 0 or node >= b[NODES] or b[b[N_POOL] + node] != pool:
+            return -1
+        for other in range(w):
+            if d[d[K_NODE] + other] == node:
+                return -1
+        if d[d[WALK] + node] < units or not lasts(d, node, units, at, at + b[b[J_LIMIT] + row]):
+            return -1
+        d[d[K_NODE] + w] = node
+    return int(at) if walk_headroom(b, d, row, at) else -1
+
+
+@jit
+def _keep_claims(b: Any, d: Any, now: int) -> None:
+    """Work for which others are being stopped: it starts as soon as it can, before all that has no promise."""
+    for run in range(b[RUNS]):
+        if b[b[R_STOP] + run]:
+            d[d[M_MARKED] + run] = 1
+            bring_forward(b, d, now, run)
+    for run in range(b[RUNS]):
+        if b[b[R_STOP] + run]:
+            row = row_of(b, b[b[R_STOP] + run])
+            if row < 0 or may_start(b, d, row) < 1 or d[d[D_BOOKED] + row] or short(b, d, row):
+                continue
+            _begin_or_reserve(b, d, now, row, CLAIMED)
+
+
+# ---- after the round ------------------------------------------------------------------------------------------
+
+
+@jit
+def promised_start(b: Any, d: Any, h: int, margin: int, classes: int, units: int) -> int:
+    """What reservation `h` promises its row that was not promised before: its start, or -1.
+
+    Work of the service classes in the bit mask `classes`, and all of `units` or more (-1: none), gets promises.
+    """
+    row, at = d[d[V_ROW] + h], d[d[V_AT] + h]
+    if at < 0 or d[d[D_STARTED] + row] or d[d[V_KIND] + h] == CLAIMED:
+        return -1
+    before_ = b[b[J_PROMISE] + row]
+    if before_ == 0:
+        large = units >= 0 and b[b[J_WIDTH] + row] * b[b[J_UNITS] + row] >= units
+        if not large and not (classes >> b[b[J_CLASS] + row]) & 1:
+            return -1
+    elif at + margin >= before_:
+        return -1
+    return int(at)
+
+
+@jit
+def write_carry(b: Any, d: Any, margin: int, classes: int, units: int) -> None:
+    """The reservations behind promises, for the next round: mark, then job, start, count and nodes of each."""
+    size, carry = 0, d[CARRY]
+    for h in range(d[C_HOLDS]):
+        row, at = d[d[V_ROW] + h], d[d[V_AT] + h]
+        if at < 0 or d[d[D_STARTED] + row]:
+            continue
+        if not b[b[J_PROMISE] + row] and promised_start(b, d, h, margin, classes, units) < 0:
+            continue
+        width = b[b[J_WIDTH] + row]
+        if size + 4 + width > d[MOST_CARRY]:
+            d[C_SHORT] = 1
+            return
+        if size == 0:
+            d[carry] = MARK
+            size = 1
+        d[carry + size], d[carry + size + 1], d[carry + size + 2] = b[b[J_ID] + row], at, width
+        for w in range(width):
+            d[carry + size + 3 + w] = d[d[HOLD_NODES] + d[d[V_OFF] + h] + w]
+        size += 3 + width
+    d[C_CARRY] = size
+
+
+@jit
+def clear(b: Any, d: Any) -> None:
+    """Take the marks of a round off the desk, so that it can be used for the next."""
+    for s in range(d[C_STARTS]):
+        _clear_row(b, d, d[d[S_ROW] + s])
+    for h in range(d[C_HOLDS]):
+        _clear_row(b, d, d[d[V_ROW] + h])
+    for run in range(b[RUNS] if b[STOPPING] or d[C_STOPS] else 0):
+        d[d[M_MARKED] + run] = 0
+
+
+@jit
+def _clear_row(b: Any, d: Any, row: int) -> None:
+    d[d[D_STARTED] + row] = d[d[D_BOOKED] + row] = 0
+    kind = b[b[POOL_UNIT] + b[b[J_POOL] + row]]
+    d[d[SPENT] + kind * d[C_ACCOUNTS] + b[b[J_ACCOUNT] + row]] = 0
+
+
+@jit
+def blank(b: Any, d: Any) -> None:
+    """Zeros where a policy's `order` writes."""
+    for row in range(b[JOBS]):
+        for level in range(LEVELS):
+            d[d[KEYS] + level * d[C_ROWS] + row] = 0
+        d[d[D_CLAIM] + row] = d[d[D_GUARD] + row] = 0
+    for run in range(b[RUNS]):
+        d[d[M_COST] + run] = 0

@@ -1,74 +1,89 @@
-"""The arrays that a policy sees, kept in place from events: one code for `control` and for rehearsal."""
+"""The board that a policy sees, kept in place from events: one code for `control` and for rehearsal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
-from shanyrak.policy.arrays import FAR, MANY, Ints, ints, ragged
-from shanyrak.policy.columns import Columns
+from shanyrak.policy import facts
+from shanyrak.policy.arrays import FAR, MANY, Ints, ints
 from shanyrak.policy.view import View
-
-_NODES = ("pool", "units", "free", "open")
-_ACCOUNTS = ("parent", "weight", "floor", "cap", "use")
-_JOBS = (
-    "id", "account", "pool", "width", "units", "tasks", "room", "limit", "predicted", "submit", "class",
-    "attained", "tries", "promise", "block", "shape",
+from shanyrak.policy.board import (
+    ACCOUNTS, A_CAP, A_FLOOR, A_PARENT, A_SETTLED, A_SETTLED_AT, A_USE, A_WEIGHT, CAPPED, HELD, JOBS, J_ACCOUNT, J_BLOCK,
+    J_ROOM, J_TASKS, J_WIDTH, KINDS, LEFT, LIVE, NODES, N_FREE, N_OPEN, N_POOL, N_UNITS, POOLS, POOL_UNIT, ROOM_ACCOUNTS,
+    ROOM_JOBS, ROOM_POOLS, RUNS, R_ACCOUNT, R_ID, R_START, R_UNITS, R_WIDTH, SHUT, S_NODE, S_WINDOW, TABLES, WINDOWS, W_FROM,
+    W_UNTIL, new_board,
 )  # fmt: skip
-_RUNS = ("id", "job", "units", "start", "end", "class", "guard", "safe", "account")
+from shanyrak.policy.memory import face, part
 
 
 class Mirror:
     """Every method is one fact; each costs microseconds and raises ValueError when it contradicts the others.
 
     Indices of nodes, pools, accounts and units are dense and given by the caller. Said again, a fact changes
-    nothing, but for `submit` (adds tasks) and `start`.
+    nothing, but for `submit` (adds tasks) and `start`. `half_life` (ms): with it, `end` settles use into accounts.
     """
 
-    def __init__(self) -> None:
-        self._nodes = Columns(*_NODES)
-        self._pools: list[int] = []
-        self._accounts = Columns(*_ACCOUNTS)
-        self._left = np.zeros((0, 0), np.int64)
-        self._jobs = Columns(*_JOBS)
-        self._dead = 0
-        self._shapes: dict[tuple[int, int, int, int], int] = {}
-        self._shape_flat: Ints | None = None
-        self._runs = Columns(*_RUNS)
-        self._run_nodes: dict[int, tuple[int, ...]] = {}
-        self._run_flat: tuple[Ints, Ints] | None = None
+    def __init__(self, half_life: int = 0) -> None:
+        self.half_life = half_life
+        self.memory: Ints = new_board([16] * TABLES, 1)
         self._windows: dict[int, tuple[int, int, tuple[int, ...]]] = {}
-        self._win_flat: tuple[Ints, Ints, Ints, Ints] | None = None
+        self._board: Any = None
+
+    @property
+    def board(self) -> Any:
+        """The board as the loops take it; good until it grows, which facts told to this mirror may make it do."""
+        if self._board is None:
+            self._board = face(self.memory)
+        return self._board
+
+    def column(self, name: int, table: int) -> Ints:
+        """The rows in use of a column."""
+        return part(self.memory, name, int(self.memory[table]))
 
     # ---- the facility -------------------------------------------------------------------------------------
 
     def pool(self, index: int, unit: int) -> None:
         """Add or change a pool: `unit` is the index of its unit kind."""
-        _fill(self._pools, index, 0)
-        self._pools[index] = unit
-        self._widen(0, unit + 1)
+        self._reach(POOLS, index)
+        self.column(POOL_UNIT, POOLS)[index] = unit
+        self._widen(unit)
 
     def node(self, index: int, pool: int, units: int, open_: bool) -> None:
         """Add or change a node. Running work stays on it whatever `units` becomes."""
-        if pool >= len(self._pools):
+        if pool >= self.memory[POOLS]:
             raise ValueError(f"node {index}: pool {pool} is not known")
-        while self._nodes.size <= index:
-            self._nodes.insert(self._nodes.size, {})
-        used = self._nodes.get(index, "units") - self._nodes.get(index, "free")
-        self._nodes.set(index, pool=pool, units=units, free=units - used, open=int(open_))
+        self._reach(NODES, index)
+        b = self.memory
+        used = b[b[N_UNITS] + index] - b[b[N_FREE] + index]
+        b[b[N_POOL] + index], b[b[N_UNITS] + index] = pool, units
+        b[b[N_FREE] + index], b[b[N_OPEN] + index] = units - used, open_
 
     def window(self, id_: int, nodes: Iterable[int], from_ms: int, until_ms: int = FAR) -> None:
         """Add or change a window: no work may run on `nodes` in [from, until)."""
         chosen = tuple(sorted(set(nodes)))
-        if chosen and not 0 <= chosen[0] <= chosen[-1] < self._nodes.size:
+        if chosen and not 0 <= chosen[0] <= chosen[-1] < self.memory[NODES]:
             raise ValueError(f"window {id_}: node {chosen[-1]} is not known")
         self._windows[id_] = (from_ms, min(until_ms, FAR), chosen)
-        self._win_flat = None
+        self._lay_windows()
 
     def unwindow(self, id_: int) -> None:
         self._windows.pop(id_, None)
-        self._win_flat = None
+        self._lay_windows()
+
+    def _lay_windows(self) -> None:
+        rows = [self._windows[id_] for id_ in sorted(self._windows)]
+        shut = [(row, node) for row, (_, _, nodes) in enumerate(rows) for node in nodes]
+        self.reserve(WINDOWS, len(rows))
+        self.reserve(SHUT, len(shut))
+        b = self.memory
+        b[WINDOWS], b[SHUT] = len(rows), len(shut)
+        for row, (from_, until, _) in enumerate(rows):
+            b[b[W_FROM] + row], b[b[W_UNTIL] + row] = from_, until
+        for row, (window, node) in enumerate(shut):
+            b[b[S_WINDOW] + row], b[b[S_NODE] + row] = window, node
 
     # ---- accounts -----------------------------------------------------------------------------------------
 
@@ -76,20 +91,29 @@ class Mirror:
         """Add or change an account; a parent has the lower index."""
         if parent >= index:
             raise ValueError(f"account {index}: its parent {parent} must have a lower index")
-        while self._accounts.size <= index:
-            self._accounts.insert(self._accounts.size, {"parent": -1, "weight": 1, "cap": -1})
-        moved = self._accounts.get(index, "parent") != parent
-        self._accounts.set(index, parent=parent, weight=weight, floor=floor, cap=cap)
-        self._widen(index + 1, 0)
-        if moved and self._runs.size:
-            self._accounts.column("use")[:] = 0
-            for row in range(self._runs.size):
-                self._use(row, 1)
+        self._reach_account(index)
+        moved = self.column(A_PARENT, ACCOUNTS)[index] != parent
+        for column, value in ((A_PARENT, parent), (A_WEIGHT, weight), (A_FLOOR, floor), (A_CAP, cap)):
+            self.column(column, ACCOUNTS)[index] = value
+        self.memory[CAPPED] = np.count_nonzero(self.column(A_CAP, ACCOUNTS) >= 0)
+        if moved and self.memory[RUNS]:
+            self.column(A_USE, ACCOUNTS)[:] = 0
+            units = self.column(R_WIDTH, RUNS) * self.column(R_UNITS, RUNS)
+            for account, used in zip(self.column(R_ACCOUNT, RUNS).tolist(), units.tolist(), strict=True):
+                facts.use(self.board, account, used)
 
     def left(self, account: int, unit: int, amount: int) -> None:
         """Unit-seconds left of the account's grants, holds taken off."""
-        self._widen(account + 1, unit + 1)
-        self._left[account, unit] = amount
+        self._reach_account(account)
+        self._widen(unit)
+        b = self.memory
+        b[b[LEFT] + unit * b[ROOM_ACCOUNTS] + account] = amount
+
+    def usage(self, account: int, settled: int, at: int) -> None:
+        """Past use of the account itself in unit-ms, decayed to the time `at`."""
+        self._reach_account(account)
+        b = self.memory
+        b[b[A_SETTLED] + account], b[b[A_SETTLED_AT] + account] = settled, at
 
     # ---- pending work -------------------------------------------------------------------------------------
 
@@ -107,47 +131,54 @@ class Mirror:
             raise ValueError(f"job {job}: width, units, tasks and limit must be at least 1")
         if width * units * limit >= FAR:
             raise ValueError(f"job {job}: {width} x {units} units for {limit} ms is more than can be counted")
-        if account >= self._accounts.size or pool >= len(self._pools):
+        if account >= self.memory[ACCOUNTS] or pool >= self.memory[POOLS]:
             raise ValueError(f"job {job}: account {account} or pool {pool} is not known")
-        row = self._jobs.find(job)
+        row = facts.row_of(self.board, job)
         if row < 0:
-            row = self._jobs.place(job)
-            self._jobs.insert(row, {"id": job})
-            self._dead += 1
-        shape = self._shapes.setdefault((account, pool, width, units), len(self._shapes))
-        if shape == len(self._shapes) - 1:
-            self._shape_flat = None
-        held = self._jobs.get(row, "tasks")
-        self._dead -= held == 0
-        self._jobs.set(
-            row, account=account, pool=pool, width=width, units=units, tasks=held + tasks,
-            room=min(room, MANY), limit=limit, predicted=limit if predicted is None else predicted,
-            submit=submit, block=block, tries=tries, attained=attained, shape=shape, **{"class": class_},
+            self.room_for_jobs(1)
+            row = facts.add_job(self.board, job)
+        facts.queue_tasks(
+            self.board, row, account, pool, width, units, tasks, min(room, MANY), limit,
+            limit if predicted is None else predicted, submit, class_, attained, tries, int(block),
         )  # fmt: skip
+
+    def room_for_jobs(self, count: int) -> None:
+        """Make sure that `count` more jobs fit; dead rows are dropped first when they are many."""
+        b = self.memory
+        if b[JOBS] + count > b[ROOM_JOBS]:
+            self._compact()
+        self.reserve(JOBS, int(b[JOBS]) + count)
+
+    def _compact(self) -> None:
+        """Drop dead rows when they are many."""
+        b = self.memory
+        dead = int(b[JOBS] - b[LIVE])
+        if dead > 64 and 2 * dead > b[JOBS]:
+            facts.compact(self.board)
 
     def block(self, job: int, set_mask: int = 0, clear_mask: int = 0) -> None:
         """Set and clear `Why` bits that hold a job outside the kernel. A job that is not here is no error."""
-        row = self._jobs.find(job)
+        row = facts.row_of(self.board, job)
         if row >= 0:
-            self._jobs.set(row, block=(self._jobs.get(row, "block") & ~clear_mask) | set_mask)
+            masks = self.column(J_BLOCK, JOBS)
+            masks[row] = (int(masks[row]) & ~int(clear_mask)) | int(set_mask)
 
     def room(self, job: int, room: int) -> None:
-        row = self._jobs.find(job)
+        row = facts.row_of(self.board, job)
         if row >= 0:
-            self._jobs.set(row, room=min(room, MANY))
+            self.column(J_ROOM, JOBS)[row] = min(room, MANY)
 
     def unqueue(self, job: int) -> None:
         """All tasks of it that have not started leave. A job that is not here is no error."""
-        row = self._jobs.find(job)
-        if row >= 0 and self._jobs.get(row, "tasks"):
-            self._jobs.set(row, tasks=0, promise=0)
-            self._dead += 1
+        row = facts.row_of(self.board, job)
+        if row >= 0 and (tasks := int(self.column(J_TASKS, JOBS)[row])):
+            facts.take_tasks(self.board, row, tasks)
 
     def promise(self, job: int, at: int) -> None:
         """Its next task is promised to start by `at`; 0 takes the promise away."""
-        row = self._jobs.find(job)
-        if row >= 0 and self._jobs.get(row, "tasks"):
-            self._jobs.set(row, promise=at)
+        row = facts.row_of(self.board, job)
+        if row >= 0 and self.column(J_TASKS, JOBS)[row]:
+            facts.promise(self.board, row, at)
 
     # ---- running work -------------------------------------------------------------------------------------
 
@@ -155,128 +186,98 @@ class Mirror:
         self, job: int, run: int, nodes: Sequence[int], start: int, end: int, guard: int = 0, safe: int = 0
     ) -> None:
         """One task of a pending job runs as attempt `run`: its promise is kept, its `room` one less."""
-        row = self._jobs.find(job)
-        if row < 0 or not self._jobs.get(row, "tasks"):
+        row = facts.row_of(self.board, job)
+        if row < 0 or not self.column(J_TASKS, JOBS)[row]:
             raise ValueError(f"job {job} has no task to start")
-        get = self._jobs.get
-        if len(nodes) != get(row, "width"):
-            raise ValueError(f"job {job} asks for {get(row, 'width')} nodes, not {len(nodes)}")
-        account, units, class_ = get(row, "account"), get(row, "units"), get(row, "class")
-        self.adopt(run, job, account, units, nodes, start, end, class_, guard, safe)
-        tasks, room = get(row, "tasks") - 1, get(row, "room")
-        self._jobs.set(row, tasks=tasks, promise=0, room=room if room >= MANY else room - 1)
-        self._dead += tasks == 0
+        if len(nodes) != (width := self.column(J_WIDTH, JOBS)[row]):
+            raise ValueError(f"job {job} asks for {width} nodes, not {len(nodes)}")
+        chosen = self._chosen(run, nodes, int(self.column(J_ACCOUNT, JOBS)[row]))
+        facts.begin(self.board, row, run, chosen, 0, start, end, guard, safe)
 
     def adopt(
         self, run: int, job: int, account: int, units: int, nodes: Sequence[int], start: int, end: int,
         class_: int = 0, guard: int = 0, safe: int = 0,
     ) -> None:  # fmt: skip
         """An attempt runs, whatever is pending: what a mirror rebuilt from tables is told."""
-        if self._runs.find(run) >= 0:
+        chosen = self._chosen(run, nodes, account)
+        facts.adopt(self.board, run, job, account, len(nodes), units, chosen, 0, start, end, class_, guard, safe)
+
+    def _chosen(self, run: int, nodes: Sequence[int], account: int) -> Any:
+        if self._run(run) >= 0:
             raise ValueError(f"run {run} is running already")
-        if min(nodes) < 0 or max(nodes) >= self._nodes.size or account >= self._accounts.size:
+        if min(nodes) < 0 or max(nodes) >= self.memory[NODES] or account >= self.memory[ACCOUNTS]:
             raise ValueError(f"run {run}: a node of {list(nodes)} or account {account} is not known")
-        row = self._runs.place(run)
-        self._runs.insert(
-            row,
-            {"id": run, "job": job, "units": units, "start": start, "end": end, "class": class_,
-             "guard": guard, "safe": safe, "account": account},
-        )  # fmt: skip
-        self._run_nodes[run] = tuple(nodes)
-        self._use(row, 1)
-        for node in nodes:
-            self._nodes.column("free")[node] -= units
-        self._run_flat = None
+        self.reserve(RUNS, int(self.memory[RUNS]) + 1)
+        self.reserve(HELD, int(self.memory[HELD]) + len(nodes))
+        return face(ints(nodes))
 
     def renew(self, run: int, end: int, start: int | None = None) -> None:
         """The walltime of a running attempt now ends at `end` (its engine says that it began at `start`)."""
-        row = self._runs.find(run)
+        row = self._run(run)
         if row < 0:
             raise ValueError(f"run {run} is not running")
-        self._runs.set(row, end=end, start=self._runs.get(row, "start") if start is None else start)
+        facts.renew(self.board, row, end, face(np.zeros(self.column(R_WIDTH, RUNS)[row], np.int64)), 0)
+        if start is not None:
+            self.column(R_START, RUNS)[row] = start
 
-    def end(self, run: int) -> None:
-        """An attempt is over: its units are free, its array may start one more. Unknown runs are no error."""
-        row = self._runs.find(run)
-        if row < 0:
-            return
-        self._use(row, -1)
-        for node in self._run_nodes.pop(run):
-            self._nodes.column("free")[node] += self._runs.get(row, "units")
-        job = self._jobs.find(self._runs.get(row, "job"))
-        if job >= 0 and (room := self._jobs.get(job, "room")) < MANY:
-            self._jobs.set(job, room=room + 1)
-        self._runs.remove(row)
-        self._run_flat = None
+    def stopping(self, run: int, for_job: int) -> None:
+        """A running attempt is told to stop so that `for_job` may start. An unknown run is no error."""
+        row = self._run(run)
+        if row >= 0:
+            facts.stopping(self.board, row, for_job)
+
+    def end(self, run: int, at: int | None = None) -> None:
+        """An attempt is over: its units are free, its array may start one more. Unknown runs are no error.
+
+        `at`: its true end; with a half-life its use is settled into its account.
+        """
+        row = self._run(run)
+        if row >= 0:
+            facts.finish(self.board, row, at or 0, self.half_life if at is not None else 0)
+
+    def _run(self, run: int) -> int:
+        ids = self.column(R_ID, RUNS)
+        at = int(ids.searchsorted(run))
+        return at if at < len(ids) and ids[at] == run else -1
 
     # ---- what comes out -----------------------------------------------------------------------------------
 
     def view(self, seq: int, now: int) -> View:
-        """The arrays as they are, not copied: valid until the next change of this mirror."""
-        if self._dead > 64 and 2 * self._dead > self._jobs.size:
-            self._compact()
-        if self._run_flat is None:
-            self._run_flat = ragged([self._run_nodes[run] for run in self._runs.column("id").tolist()])
-        if self._win_flat is None:
-            rows = [self._windows[id_] for id_ in sorted(self._windows)]
-            self._win_flat = (
-                ints(r[0] for r in rows),
-                ints(r[1] for r in rows),
-                *ragged([r[2] for r in rows]),
-            )
-        if self._shape_flat is None:
-            self._shape_flat = np.array(list(self._shapes), np.int64).reshape(-1, 4).T.copy()
-        columns = {f"node_{name}": self._nodes.column(name) for name in _NODES}
-        columns |= {f"acc_{name}": self._accounts.column(name) for name in _ACCOUNTS}
-        columns |= {f"job_{name}": self._jobs.column(name) for name in _JOBS}
-        columns |= {f"run_{name}": self._runs.column(name) for name in _RUNS}
-        columns["run_ptr"], columns["run_nodes"] = self._run_flat
-        columns["win_from"], columns["win_until"], columns["win_ptr"], columns["win_nodes"] = self._win_flat
-        for name, shapes in zip(("account", "pool", "width", "units"), self._shape_flat, strict=True):
-            columns[f"shape_{name}"] = shapes
-        return View(seq=seq, now=now, pool_unit=ints(self._pools), acc_left=self._left, **columns)
+        """The board as it is, not copied: valid until the next change of this mirror."""
+        self._compact()
+        return View(seq, now, self.memory)
 
     def copy(self) -> Mirror:
         """A mirror of its own, for the virtual clock."""
-        other = Mirror()
-        other._nodes, other._accounts = self._nodes.copy(), self._accounts.copy()
-        other._jobs, other._runs = self._jobs.copy(), self._runs.copy()
-        other._pools, other._left, other._dead = list(self._pools), self._left.copy(), self._dead
-        other._run_nodes, other._windows = dict(self._run_nodes), dict(self._windows)
-        other._shapes = dict(self._shapes)
+        other = Mirror(self.half_life)
+        other.memory, other._windows = self.memory.copy(), dict(self._windows)
         return other
 
     # ---- inside -------------------------------------------------------------------------------------------
 
-    def _compact(self) -> None:
-        """Drop dead rows, but for arrays of which a task runs: their `room` is still counted."""
-        live = self._jobs.column("tasks") > 0
-        held = self._jobs.column("room") < MANY
-        if held.any():
-            live |= held & np.isin(self._jobs.column("id"), self._runs.column("job"))
-        self._jobs.keep(live)
-        self._dead = int(np.count_nonzero(self._jobs.column("tasks") == 0))
-        shapes = list(self._shapes)
-        kept, index = np.unique(self._jobs.column("shape"), return_inverse=True)
-        self._shapes = {shapes[old]: new for new, old in enumerate(kept.tolist())}
-        self._jobs.column("shape")[:] = index
-        self._shape_flat = None
+    def reserve(self, table: int, rows: int) -> None:
+        """Let a table have room for at least so many rows."""
+        rooms = self.memory[ROOM_POOLS : ROOM_POOLS + TABLES].tolist()
+        if rows > rooms[table]:
+            rooms[table] = max(rows, 2 * rooms[table])
+            self._grow(rooms, int(self.memory[KINDS]))
 
-    def _use(self, row: int, sign: int) -> None:
-        units = self._runs.get(row, "units") * len(self._run_nodes[self._runs.get(row, "id")])
-        use, parent = self._accounts.column("use"), self._accounts.column("parent")
-        account = self._runs.get(row, "account")
-        while account >= 0:
-            use[account] += sign * units
-            account = int(parent[account])
+    def _grow(self, rooms: list[int], kinds: int) -> None:
+        self.memory, self._board = new_board(rooms, kinds, self.memory), None
 
-    def _widen(self, accounts: int, units: int) -> None:
-        have = self._left.shape
-        if accounts > have[0] or units > have[1]:
-            grown = np.zeros((max(accounts, have[0]), max(units, have[1])), np.int64)
-            grown[: have[0], : have[1]] = self._left
-            self._left = grown
+    def _reach(self, table: int, index: int) -> None:
+        """Let a table have a row `index`; new rows are zeros."""
+        self.reserve(table, index + 1)
+        self.memory[table] = max(self.memory[table], index + 1)
 
+    def _reach_account(self, index: int) -> None:
+        """The same for accounts, whose new rows are roots of weight 1 without a cap."""
+        known = int(self.memory[ACCOUNTS])
+        self._reach(ACCOUNTS, index)
+        for column, value in ((A_PARENT, -1), (A_WEIGHT, 1), (A_CAP, -1)):
+            self.column(column, ACCOUNTS)[known:] = value
 
-def _fill(values: list[int], index: int, value: int) -> None:
-    values.extend([value] * (index + 1 - len(values)))
+    def _widen(self, unit: int) -> None:
+        """Let the grants have a row for this unit kind."""
+        if unit >= self.memory[KINDS]:
+            self._grow(self.memory[ROOM_POOLS : ROOM_POOLS + TABLES].tolist(), unit + 1)

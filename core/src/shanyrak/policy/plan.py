@@ -11,6 +11,9 @@ import numpy as np
 
 from shanyrak.policy.arrays import Ints
 
+SCALARS = ("wake", "quiet")
+"""The fields of a plan that are one number."""
+
 
 def _none() -> Ints:
     return np.zeros(0, np.int64)
@@ -36,6 +39,8 @@ class Plan:
     start_ptr: Ints = field(default_factory=_zero)
     start_nodes: Ints = field(default_factory=_none)
     """Row i: `start_count[i] * width` node indices, task after task."""
+    start_guard: Ints = field(default_factory=_none)
+    """What a claim must exceed to stop them; left out: 0."""
 
     stop_run: Ints = field(default_factory=_none)
     stop_for: Ints = field(default_factory=_none)
@@ -60,6 +65,10 @@ class Plan:
     wake: int = 0
     """The next time at which something may start without an event before it; 0 for none."""
 
+    quiet: int = 0
+    """Work that comes in after all other work and asks for at least so many units on a node cannot change anything before the
+    next event of another kind, so that nobody needs to decide then. 0: any arrival may."""
+
     @property
     def empty(self) -> bool:
         """Nothing starts, stops or is promised: a round that changes nothing."""
@@ -75,9 +84,7 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain ints and lists: canonical JSON takes it as it is."""
-        return {
-            f.name: self.wake if f.name == "wake" else np.asarray(getattr(self, f.name)).tolist() for f in fields(self)
-        }
+        return {f.name: np.asarray(getattr(self, f.name)).tolist() for f in fields(self)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Plan:
@@ -85,12 +92,14 @@ class Plan:
 
         Values that are no integers stay as they came, for the referee to name.
         """
-        return cls(**{name: value if name == "wake" else _column(value) for name, value in data.items()})
+        return cls(**{name: value if name in SCALARS else _column(value) for name, value in data.items()})
 
     def plain(self) -> Plan:
         """The same as int64 arrays: a plan that the referee let pass may have come as lists or narrower integers."""
-        columns = {f.name: np.asarray(getattr(self, f.name)).astype(np.int64) for f in fields(self) if f.name != "wake"}
-        return Plan(**columns, wake=int(self.wake))
+        columns = {
+            f.name: np.asarray(getattr(self, f.name)).astype(np.int64) for f in fields(self) if f.name not in SCALARS
+        }
+        return Plan(**columns, wake=int(self.wake), quiet=int(self.quiet))
 
     def hash(self) -> str:
         """sha256 over each field's name, length and little-endian int64 values: equal plans, equal hash."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from shanyrak.policy.arrays import FAR
 from shanyrak.policy.forecast import forecast, promised_rows
-from shanyrak.policy.plan import Plan
+from shanyrak.policy.plan import SCALARS, Plan
 from shanyrak.policy.reasons import names
 from shanyrak.policy.stages import Params
 from shanyrak.policy.view import View
@@ -17,7 +17,7 @@ from shanyrak.policy.view import View
 Tasks = list[tuple[int, list[int]]]
 """(row, nodes) of each task that starts."""
 
-_TABLES = {"start": ("job", "count"), "stop": ("run", "for", "claim"), "promise": ("job", "at"),
+_TABLES = {"start": ("job", "count", "guard"), "stop": ("run", "for", "claim"), "promise": ("job", "at"),
            "hold": ("job", "at"), "wait": ("job", "why")}  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def _shape(plan: object) -> Plan:
         raise Foul(f"it is no Plan but {type(plan).__name__}")
     sound = {}
     for f in fields(Plan):
-        if f.name == "wake":
+        if f.name in SCALARS:
             continue
         try:
             values = np.asarray(getattr(plan, f.name))
@@ -61,8 +61,12 @@ def _shape(plan: object) -> Plan:
         if values.size and values.dtype.kind not in "iu":
             raise Foul(f"{f.name} must be whole numbers, it is {values.dtype} ({values.flat[0]!s}, ...)")
         sound[f.name] = values.astype(np.int64)
-    if isinstance(plan.wake, bool) or not isinstance(plan.wake, (int, np.integer)) or plan.wake < 0:
-        raise Foul(f"wake must be a time in ms or 0, not {plan.wake!r}")
+    for name, what in (("wake", "a time in ms or 0"), ("quiet", "a number of units or 0")):
+        value = getattr(plan, name)
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+            raise Foul(f"{name} must be {what}, not {value!r}")
+    if not len(sound["start_guard"]):
+        sound["start_guard"] = np.zeros(len(sound["start_job"]), np.int64)
     for table, columns in _TABLES.items():
         sizes = {f"{table}_{name}": len(sound[f"{table}_{name}"]) for name in columns}
         if len(set(sizes.values())) > 1:
@@ -76,7 +80,7 @@ def _shape(plan: object) -> Plan:
         right = len(ptr) == len(sound[f"{table}_job"]) + 1 and ptr[0] == 0 and ptr[-1] == len(flat)
         if not right or (np.diff(ptr) < 0).any():
             raise Foul(f"{table}_ptr does not divide {table}_nodes into one part for each row")
-    return Plan(**sound, wake=int(plan.wake))
+    return Plan(**sound, wake=int(plan.wake), quiet=int(plan.quiet))
 
 
 def _row(view: View, job: int, what: str) -> int:

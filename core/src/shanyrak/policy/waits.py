@@ -1,118 +1,181 @@
-"""Why each row waits after a round: every test it fails, for the whole queue at once."""
+"""Why each row waits after a round: every test it fails, for the whole queue in one pass."""
 
 from __future__ import annotations
+
+from itertools import count
+from typing import Any
 
 import numpy as np
 
 from shanyrak.policy.arrays import FAR, MANY, Ints
-from shanyrak.policy.ground import Ground, holds_of
+from shanyrak.policy.compiled import jit
+from shanyrak.policy.board import (
+    ACCOUNTS, A_PARENT, A_USE, JOBS, J_ACCOUNT, J_BLOCK, J_LIMIT, J_POOL, J_ROOM, J_TASKS, J_UNITS, J_WIDTH, KINDS, LEFT, NODES,
+    N_FREE, N_OPEN, POOL_UNIT, ROOM_ACCOUNTS,
+)  # fmt: skip
 from shanyrak.policy.reasons import Why
-from shanyrak.policy.round import Mask, Round
-from shanyrak.policy.tables import layer_of, layers, look
 from shanyrak.policy.view import View
+from shanyrak.policy.desk import (
+    CAP, C_COLS, C_FITS, C_INSTANTS, C_STARTS, D_BOOKED, D_STARTED, EXTRA, INSTANT, LOW, P_BLOCKER, START_NODES, S_OFF, S_ROW,
+)  # fmt: skip
+from shanyrak.policy.memory import face, memory, part
+from shanyrak.policy.placing import hold_of, short
+from shanyrak.policy.room import enough, fits, headroom, layer_of, never, tally
+from shanyrak.policy.sorting import before
+
+_BITS = (Why.GRANT, Why.CAP, Why.FIT, Why.RESERVATION, Why.WINDOW, Why.ORDER, Why.TASKS, Why.NODES)
+W_GRANT, W_CAP, W_FIT, W_RESERVATION, W_WINDOW, W_ORDER, W_TASKS, W_NODES = (int(bit) for bit in _BITS)
+
+_next = count()
 
 
-def waits(r: Round) -> tuple[Ints, Ints]:
+def _names(number: int) -> tuple[int, ...]:
+    return tuple(next(_next) for _ in range(number))
+
+
+(OPENINGS,) = _names(1)
+FREE, OPENING, WHOLE, UNTOUCHED, ALONE, PURSE = _names(6)
+"""What rows are tested against beside the desk: [columns] free after the starts, without reservations and windows; when windows
+open, ascending; [1 + openings][nodes] all units of nodes that no window has covered by then, and free units of those;
+[layers][nodes] the least room as if there were no windows; [unit kinds][accounts] left of grants after the starts."""
+
+FREE_FIT, WHOLE_FIT, UNTOUCHED_FIT, ALONE_FIT = _names(4)
+"""Tallies of these."""
+
+_HEADER = next(_next)
+
+
+def waits(view: View, b: Any, d: Any, levels: int) -> tuple[Ints, Ints]:
     """Rows that have tasks left after the starts, ascending, and the `Why` bits of each."""
-    view, g, q, d = r.view, r.ground, r.queue, r.desk
-    free, headroom, left = _after_starts(r)
-    instants, stack = layers(g)
-    cuts, tight = instants, r.lacking(stack[:, : g.nodes])
-    k = np.arange(len(tight))
-    if len(view.win_from):
-        matter, near = _windows(view)
-        openings = np.unique(near[near < FAR])
-        # The tests of a shape change where a walltime reaches one more instant or one more window.
-        cuts = np.union1d(instants, openings)
-        k = np.concatenate([[0], np.searchsorted(instants, cuts, "right")])
-        w = np.concatenate([[0], np.searchsorted(openings, cuts, "right")])
-        tight = tight[k]
-    fit = r.lacking(free[None, :])[0]
-    cap, window, reserved = np.zeros_like(fit), np.zeros_like(tight), tight & ~fit
-    if len(view.win_from):
-        touched = near[None, :] < np.concatenate([[-1], openings + 1])[:, None]
+    size = int(b[JOBS])
+    rows, why = np.empty(size, np.int64), np.empty(size, np.int64)
+    found = _tests(b, d, _ground(view, b, d), view.now, levels, face(rows), face(why))
+    return rows[:found], why[:found]
+
+
+def _ground(view: View, b: Any, d: Any) -> Any:
+    now, nodes, cols, fits = view.now, int(b[NODES]), int(d[C_COLS]), int(d[C_FITS])
+    near = np.full(nodes, FAR, np.int64)
+    matter = np.flatnonzero(view.win_until > np.maximum(view.win_from, now)).tolist()
+    covered = {i: view.win_nodes[view.win_ptr[i] : view.win_ptr[i + 1]] for i in matter}
+    for i in matter:
+        near[covered[i]] = np.minimum(near[covered[i]], max(int(view.win_from[i]), now))
+    openings = np.unique(near[near < FAR])
+    many, layers = (len(openings) + 1, int(d[C_INSTANTS]) + 1) if matter else (0, 0)
+    m = memory(_HEADER, {
+        FREE: cols, FREE_FIT: fits, OPENING: len(openings), WHOLE: many * nodes, WHOLE_FIT: many * fits,
+        UNTOUCHED: many * nodes, UNTOUCHED_FIT: many * fits, ALONE: layers * nodes, ALONE_FIT: layers * fits,
+        PURSE: int(b[KINDS]) * int(b[ACCOUNTS]),
+    })  # fmt: skip
+    m[OPENINGS] = len(openings)
+    g = face(m)
+    _after_starts(b, d, g)
+    if matter:
+        part(m, OPENING, len(openings))[:] = openings
         units = np.where(view.node_open != 0, view.node_units, -MANY)
-        window = (r.lacking(np.where(touched, -1, units)) & ~r.never)[w]
-        window |= (r.lacking(np.where(touched, -1, free)) & ~fit)[w]
-        alone = r.lacking(np.minimum.accumulate(_without_windows(g, view, matter, instants), axis=0))[k]
-        reserved &= alone | ~window
-    if g.capped.any():
-        cap = r.need > r.least_headroom(headroom[None, :])[0]
-        reserved |= (r.need > r.least_headroom(stack)[k]) & ~cap
+        desk = np.asarray(d)
+        times = np.array([now, *part(desk, INSTANT, layers - 1).tolist()])
+        whole, untouched = (part(m, name, many * nodes).reshape(many, nodes) for name in (WHOLE, UNTOUCHED))
+        for w in range(many):
+            touched = near < (openings[w - 1] + 1 if w else -1)
+            whole[w], untouched[w] = np.where(touched, -1, units), np.where(touched, -1, part(m, FREE, nodes))
+        alone = part(m, ALONE, layers * nodes).reshape(layers, nodes)
+        alone[0] = part(desk, LOW, nodes)
+        alone[1:] = part(desk, EXTRA, (layers - 1) * cols).reshape(layers - 1, cols)[:, :nodes]
+        for i in matter:
+            inside = np.flatnonzero((times >= view.win_from[i]) & (times < view.win_until[i]))
+            alone[np.ix_(inside, covered[i])] += MANY
+        np.minimum.accumulate(alone, axis=0, out=alone)
+        for table, fit, rows in (
+            (WHOLE, WHOLE_FIT, many),
+            (UNTOUCHED, UNTOUCHED_FIT, many),
+            (ALONE, ALONE_FIT, layers),
+        ):
+            for k in range(rows):
+                tally(b, d, g, int(m[table]) + k * nodes, g, int(m[fit]) + k * fits)
+    return g
 
-    bits = np.zeros(tight.shape, np.uint8)
-    for bit, mask in (
-        (Why.CAP, cap), (Why.FIT, fit), (Why.RESERVATION, reserved), (Why.WINDOW, window), (Why.NODES, r.never),
-    ):  # fmt: skip
-        bits |= mask.view(np.uint8) * np.uint8(bit)
-    why = view.job_block | look(bits, q.shape, layer_of(cuts, r.ends))
-    _by_row(r, why, left)
-    waiting = q.tasks > d.started
-    if waiting.all():
-        return np.arange(len(why)), why
-    rows = np.flatnonzero(waiting)
-    return rows, why.take(rows)
+
+@jit
+def _after_starts(b: Any, d: Any, g: Any) -> None:
+    """Free units of nodes, headroom and grants after the starts but without reservations and windows."""
+    free, nodes, cols, accounts = g[FREE], b[NODES], d[C_COLS], b[ACCOUNTS]
+    for node in range(nodes):
+        g[free + node] = b[b[N_FREE] + node] if b[b[N_OPEN] + node] else -MANY
+    for account in range(cols - nodes):
+        g[free + nodes + account] = d[d[CAP] + account] - b[b[A_USE] + account]
+    for kind in range(b[KINDS]):
+        for account in range(accounts):
+            g[g[PURSE] + kind * accounts + account] = b[b[LEFT] + kind * b[ROOM_ACCOUNTS] + account]
+    for s in range(d[C_STARTS]):
+        row, off = d[d[S_ROW] + s], d[d[S_OFF] + s]
+        for w in range(b[b[J_WIDTH] + row]):
+            g[free + d[d[START_NODES] + off + w]] -= b[b[J_UNITS] + row]
+        account = b[b[J_ACCOUNT] + row]
+        g[g[PURSE] + b[b[POOL_UNIT] + b[b[J_POOL] + row]] * accounts + account] -= hold_of(b, row)
+        while cols > nodes and account >= 0:
+            g[free + nodes + account] -= b[b[J_UNITS] + row] * b[b[J_WIDTH] + row]
+            account = b[b[A_PARENT] + account]
+    tally(b, d, g, free, g, g[FREE_FIT])
 
 
-def _by_row(r: Round, why: Ints, left: Ints) -> None:
-    """What rows of one shape do not share: grants, the array's own limit, the order, the own reservation."""
-    q, d = r.queue, r.desk
-    rows, now = r.short(left)
-    why[rows[now]] |= Why.GRANT
-    if d.reserved.any():
-        rows, later = r.short(r.ground.left)
-        own = rows[later]
-        why[own[(why[own] & Why.GRANT == 0) & (d.held[own] == 0)]] |= Why.RESERVATION
+@jit
+def _capped(b: Any, d: Any, g: Any, account: int, need: int) -> bool:
+    nodes = b[NODES]
+    if d[C_COLS] > nodes:
+        while account >= 0:
+            if g[g[FREE] + nodes + account] < need:
+                return True
+            account = b[b[A_PARENT] + account]
+    return False
+
+
+@jit
+def _tests(b: Any, d: Any, g: Any, now: int, levels: int, rows: Any, out: Any) -> int:
+    """Write the rows that wait and their bits; how many they are."""
+    found, openings, nodes, count_ = 0, g[OPENINGS], b[NODES], d[C_FITS]
+    for row in range(b[JOBS]):
+        if b[b[J_TASKS] + row] <= d[d[D_STARTED] + row]:
+            continue
+        pool, units, width = b[b[J_POOL] + row], b[b[J_UNITS] + row], b[b[J_WIDTH] + row]
+        account, end, why = b[b[J_ACCOUNT] + row], now + b[b[J_LIMIT] + row], b[b[J_BLOCK] + row]
+        layer, impossible = layer_of(d, end), never(d, pool, units, width)
+        fit = not enough(d, g, g[FREE], g, g[FREE_FIT], pool, units, width)
+        reserved = not fit and not fits(d, layer, pool, units, width)
+        if impossible:
+            why |= W_NODES
+        if fit:
+            why |= W_FIT
+        if openings:
+            w = 0
+            while w < openings and g[g[OPENING] + w] < end:
+                w += 1
+            at, by = w * nodes, w * count_
+            window = not impossible and not enough(d, g, g[WHOLE] + at, g, g[WHOLE_FIT] + by, pool, units, width)
+            if not fit and not enough(d, g, g[UNTOUCHED] + at, g, g[UNTOUCHED_FIT] + by, pool, units, width):
+                window = True
+            if window:
+                why |= W_WINDOW
+                at, by = layer * nodes, layer * count_
+                if enough(d, g, g[ALONE] + at, g, g[ALONE_FIT] + by, pool, units, width):
+                    reserved = False
+        if _capped(b, d, g, account, units * width):
+            why |= W_CAP
+        elif not headroom(b, d, layer, account, units * width):
+            reserved = True
+        kind, hold, booked = b[b[POOL_UNIT] + pool], hold_of(b, row), d[d[D_BOOKED] + row]
+        if g[g[PURSE] + kind * b[ACCOUNTS] + account] < hold:
+            why |= W_GRANT
+        elif not booked and short(b, d, row):
+            reserved = True
         # A row's own reservation is no reason for it to wait when there is another.
-        for row in d.hold_row[: d.fill[0]].tolist():
-            if d.held[row] and why[row] & (Why.FIT | Why.CAP | Why.WINDOW):
-                why[row] &= ~int(Why.RESERVATION)
-    full = q.room <= d.started
-    if full.any():
-        why[full] |= Why.TASKS
-    for pool in np.flatnonzero(d.blocker >= 0).tolist():
-        rows = np.flatnonzero(q.pool == pool)
-        why[rows[r.order.after(int(d.blocker[pool]), rows)]] |= Why.ORDER
-
-
-def _after_starts(r: Round) -> tuple[Ints, Ints, Ints]:
-    """After the starts but without reservations and windows: free units of nodes, headroom, grants left."""
-    view, g, q, d = r.view, r.ground, r.queue, r.desk
-    free = np.where(view.node_open != 0, view.node_free, -MANY)
-    headroom, left = np.zeros_like(g.room), view.acc_left.copy()
-    headroom[g.nodes :] = r.caps - view.acc_use
-    tasks, used = int(d.fill[2]), int(d.fill[3])
-    if not tasks:
-        return free, headroom, left
-    rows = d.start_row[:tasks]
-    np.subtract.at(free, d.start_nodes[:used], np.repeat(q.units[rows], q.width[rows]))
-    np.subtract.at(left, (q.account[rows], view.pool_unit[q.pool[rows]]), holds_of(q, rows))
-    account, need = q.account[rows], r.need[q.shape[rows]]
-    while (account >= 0).any():
-        here = account >= 0
-        np.subtract.at(headroom, g.nodes + account[here], need[here])
-        account = np.where(here, g.parent[account], -1)
-    return free, headroom, left
-
-
-def _windows(view: View) -> tuple[Mask, Ints]:
-    """[windows] which still matter, and [nodes] when the first of them opens (now: one is open; `FAR`: none)."""
-    matter = view.win_until > np.maximum(view.win_from, view.now)
-    near = np.full(len(view.node_pool), FAR, np.int64)
-    for i in np.flatnonzero(matter).tolist():
-        covered = view.win_nodes[view.win_ptr[i] : view.win_ptr[i + 1]]
-        near[covered] = np.minimum(near[covered], max(int(view.win_from[i]), view.now))
-    return matter, near
-
-
-def _without_windows(g: Ground, view: View, matter: Mask, instants: Ints) -> Ints:
-    """[1 + instants x nodes]: room now and at each instant as if there were no windows."""
-    used = int(g.fill[1])
-    order = np.argsort(g.instant[:used], kind="stable")
-    room = np.concatenate([g.room[None, : g.nodes], g.extra[order, : g.nodes]])
-    times = np.concatenate([[g.now], instants])
-    for i in np.flatnonzero(matter).tolist():
-        covered = view.win_nodes[view.win_ptr[i] : view.win_ptr[i + 1]]
-        inside = np.flatnonzero((times >= view.win_from[i]) & (times < view.win_until[i]))
-        room[np.ix_(inside, covered)] += MANY
-    return room
+        if reserved and not (booked and why & (W_FIT | W_CAP | W_WINDOW)):
+            why |= W_RESERVATION
+        if b[b[J_ROOM] + row] <= d[d[D_STARTED] + row]:
+            why |= W_TASKS
+        blocker = d[d[P_BLOCKER] + pool]
+        if blocker >= 0 and before(b, d, levels, blocker, row):
+            why |= W_ORDER
+        rows[found], out[found] = row, why
+        found += 1
+    return found
