@@ -14,7 +14,7 @@ from shanyrak.policy.board import (
     JOBS, J_ID, J_PROMISE, J_ROOM, LEFT, LIVE, POOL_UNIT, ROOM_ACCOUNTS, ROOM_JOBS, RUNS, R_ACCOUNT, R_END, R_ID, R_JOB,
     R_START, R_STOP, R_UNITS, R_WIDTH, WINDOWS, W_UNTIL,
 )  # fmt: skip
-from shanyrak.policy.compiled import jit
+from shanyrak.policy.compiled import inner, jit
 from shanyrak.policy.desk import (
     C_HOLDS, C_QUIET, C_SHORT, C_STARTS, C_STOPS, D_CLAIM, D_GUARD, MOST_STARTS, START_NODES, S_OFF, S_ROW, V_ROW, X_ROW, X_RUN,
 )  # fmt: skip
@@ -88,15 +88,20 @@ def advance(b: Any, d: Any, c: Any, w: Any, log: Any) -> int:
             return DONE
         if b[JOBS] + 1 >= b[ROOM_JOBS]:
             return ROOM
-        c[T_NOW] = max(when, c[T_NOW])
-        if c[U_SINGLE]:
-            if not _arrive(b, c, w, when) and not _end(b, c, w, when):
+        if when > c[T_NOW]:
+            opens = _opens(b, c, when)
+            c[T_NOW] = when
+            if opens:
                 _changed(b, c)
-        elif not _end(b, c, w, when) and not _arrive(b, c, w, when):
-            _changed(b, c)
+                continue
+        if c[U_SINGLE]:
+            if not _arrive(b, c, w, when):
+                _end(b, c, w, when)
+        elif not _end(b, c, w, when):
+            _arrive(b, c, w, when)
 
 
-@jit
+@inner
 def _next(b: Any, c: Any, w: Any) -> int:
     """When the next thing happens."""
     when = FAR
@@ -106,14 +111,22 @@ def _next(b: Any, c: Any, w: Any) -> int:
         when = min(when, w[w[Q_SUBMIT] + w[w[COMING] + c[T_TAKEN]]])
     if c[T_NOW] < c[T_WAKE] < when:
         when = c[T_WAKE]
-    if b[LIVE]:
-        for i in range(b[WINDOWS]):
-            if c[T_NOW] < b[b[W_UNTIL] + i] < when:
-                when = b[b[W_UNTIL] + i]
+    for i in range(b[WINDOWS] if b[LIVE] else 0):
+        if c[T_NOW] < b[b[W_UNTIL] + i] < when:
+            when = b[b[W_UNTIL] + i]
     return int(when)
 
 
-@jit
+@inner
+def _opens(b: Any, c: Any, when: int) -> bool:
+    """Whether something may start at a time after now without an event: a window ends, or the plan said so."""
+    for i in range(b[WINDOWS] if b[LIVE] else 0):
+        if c[T_NOW] < b[b[W_UNTIL] + i] <= when:
+            return True
+    return bool(c[T_NOW] < c[T_WAKE] <= when)
+
+
+@inner
 def _changed(b: Any, c: Any) -> None:
     c[T_QUIET] = 0
     if b[LIVE]:
@@ -122,7 +135,7 @@ def _changed(b: Any, c: Any) -> None:
         c[T_SKIPPED] += 1
 
 
-@jit
+@inner
 def _arrive(b: Any, c: Any, w: Any, when: int) -> bool:
     """Take the next arrival if it comes by `when`."""
     if c[T_TAKEN] >= w[COMING_WORKS]:
@@ -139,7 +152,7 @@ def _arrive(b: Any, c: Any, w: Any, when: int) -> bool:
     return True
 
 
-@jit
+@inner
 def _queue(b: Any, w: Any, work: int, tasks: int, room: int) -> None:
     row = row_of(b, w[w[Q_JOB] + work])
     if row < 0:
@@ -151,7 +164,7 @@ def _queue(b: Any, w: Any, work: int, tasks: int, room: int) -> None:
     )  # fmt: skip
 
 
-@jit
+@inner
 def _end(b: Any, c: Any, w: Any, when: int) -> bool:
     """Let the next run end if it does by `when`: what its hold did not need comes back; one that was stopped waits again."""
     last = c[T_DUE] - 1

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import os
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -17,26 +17,33 @@ def _identity(function: F) -> F:
     return function
 
 
-def _choose() -> tuple[bool, Callable[[F], F]]:
+def _choose() -> tuple[bool, Callable[[F], F], Callable[[F], F]]:
     if os.environ.get("SHANYRAK_COMPILED") == "0":
-        return False, _identity
+        return False, _identity, _identity
     try:
         import numba
     except ImportError:
-        return False, _identity
+        return False, _identity, _identity
 
-    def compile_(function: F) -> F:
+    def compile_(function: F, within: bool = False) -> F:
         folder = _cache(Path(inspect.getfile(function)).parent)
-        if folder is None:  # no folder may be written: compile in each process
-            return cast(F, numba.njit(function))
         config: Any = numba.config
-        before, config.CACHE_DIR = config.CACHE_DIR, folder
+        njit: Any = numba.njit
+        before = config.CACHE_DIR
+        config.CACHE_DIR = folder or before
         try:
-            return cast(F, numba.njit(cache=True)(function))
+            # Without a folder that may be written it compiles in each process.
+            made = njit(
+                cache=folder is not None, error_model="numpy", no_cfunc_wrapper=True, no_cpython_wrapper=within
+            )(function)
         finally:
             config.CACHE_DIR = before
+        general = made.compile
+        # Calls with constants would each be compiled by themselves, which takes longer than it saves.
+        made.compile = lambda types: general(tuple(map(numba.types.unliteral, types)))
+        return cast(F, made)
 
-    return True, compile_
+    return True, compile_, partial(compile_, within=True)
 
 
 @lru_cache
@@ -62,8 +69,9 @@ def _cache(source: Path) -> str | None:
     return None
 
 
-COMPILED, jit = _choose()
-"""Whether kernels are compiled in this process, and the decorator. Set `SHANYRAK_COMPILED=0` to interpret."""
+COMPILED, jit, inner = _choose()
+"""Whether kernels are compiled in this process, the decorator of a loop, and that of one which only other loops call: it
+compiles faster. Set `SHANYRAK_COMPILED=0` to interpret."""
 
 
 def share(routines: Iterable[Callable[..., Any]]) -> None:

@@ -15,12 +15,12 @@ from shanyrak.policy.board import (
     J_TRIES, J_UNITS, J_WIDTH, LIVE, N_FREE, PROMISED, RUNS, R_ACCOUNT, R_CLASS, R_END, R_GUARD, R_ID, R_JOB, R_SAFE, R_START,
     R_STOP, R_UNITS, R_WIDTH, STOPPING, TANGLED,
 )  # fmt: skip
-from shanyrak.policy.compiled import COMPILED, jit, share
+from shanyrak.policy.compiled import COMPILED, inner, jit, share
 
 share(decay.ROUTINES)
 
 
-@jit
+@inner
 def place_of(m: Any, column: int, size: int, key: int) -> int:
     """Where a row with this key is, or would go, in the ascending column at this offset."""
     if not size or key > m[column + size - 1]:
@@ -35,7 +35,7 @@ def place_of(m: Any, column: int, size: int, key: int) -> int:
     return low
 
 
-@jit
+@inner
 def move_up(m: Any, first: int, last: int, by: int) -> None:
     """Move the items [first, last) of a memory up by so many places."""
     if COMPILED:
@@ -45,7 +45,7 @@ def move_up(m: Any, first: int, last: int, by: int) -> None:
         m[first + by : last + by] = m[first:last]
 
 
-@jit
+@inner
 def move_down(m: Any, first: int, last: int, by: int) -> None:
     """Move the items [first, last) of a memory down by so many places."""
     if COMPILED:
@@ -145,7 +145,7 @@ def compact(b: Any) -> None:
     reblock(b)
 
 
-@jit
+@inner
 def reblock(b: Any) -> None:
     """Count and bound all blocks anew, and whether the rows are in the order of submission."""
     size, tangled = b[JOBS], 0
@@ -160,12 +160,12 @@ def reblock(b: Any) -> None:
     b[TANGLED] = tangled
 
 
-@jit
+@inner
 def _empty_block(b: Any, block: int) -> None:
     b[b[B_LIVE] + block], b[b[B_UNITS] + block], b[b[B_LIMIT] + block] = 0, MANY, 1 << 62
 
 
-@jit
+@inner
 def _bound(b: Any, row: int) -> None:
     block = row // BLOCK
     b[b[B_UNITS] + block] = min(b[b[B_UNITS] + block], b[b[J_UNITS] + row])
@@ -270,7 +270,7 @@ def use(b: Any, account: int, units: int) -> None:
         account = b[b[A_PARENT] + account]
 
 
-@jit
+@inner
 def _held_at(b: Any, end: int, run: int) -> int:
     """The first row of what is held until `end` by a run with this id or a higher one."""
     ends, runs = b[H_END], b[H_RUN]
@@ -284,7 +284,7 @@ def _held_at(b: Any, end: int, run: int) -> int:
     return low
 
 
-@jit
+@inner
 def _hold(b: Any, run: int, end: int, units: int, account: int, nodes: Any, off: int, width: int) -> None:
     size, at = b[HELD], _held_at(b, end, run)
     if at < size:
@@ -296,7 +296,7 @@ def _hold(b: Any, run: int, end: int, units: int, account: int, nodes: Any, off:
     b[HELD] = size + width
 
 
-@jit
+@inner
 def _let_go(b: Any, first: int, width: int) -> None:
     size = b[HELD]
     for name in range(H_END, H_ACCOUNT + 1):

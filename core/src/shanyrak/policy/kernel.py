@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from shanyrak.policy.arrays import FAR
 from shanyrak.policy.board import (
     BLOCK, B_LIMIT, B_LIVE, B_UNITS, JOBS, J_ACCOUNT, J_BLOCK, J_CLASS, J_ID, J_LIMIT, J_POOL, J_PROMISE, J_TASKS, J_UNITS,
     J_WIDTH, LIVE, NODES, N_POOL, POOLS, POOL_UNIT, PROMISED, RUNS, R_STOP, STOPPING, TANGLED,
 )  # fmt: skip
-from shanyrak.policy.compiled import jit
+from shanyrak.policy.compiled import inner, jit
 from shanyrak.policy.desk import (
-    BEST, CARRY, CLAIMED, C_ACCOUNTS, C_BEST, C_CARRY, C_HOLDS, C_QUIET, C_ROWS, C_SHORT, C_STARTS, C_STOPS, D_BOOKED, D_CLAIM,
-    D_GUARD, D_INDEX, D_ORDER, D_STARTED, FIRST, HOLD_NODES, KEPT, KEYS, K_NODE, LEVELS, LOOK, MOST_CARRY, M_COST, M_MARKED,
-    P_BLOCKER, P_NODES, P_RESERVED, P_TESTED, SPENT, S_ROW, V_AT, V_KIND, V_OFF, V_ROW, WALK,
+    BEST, CARRY, CLAIMED, C_ACCOUNTS, C_BEST, C_CARRY, C_HOLDS, C_INSTANTS, C_QUIET, C_ROWS, C_SHORT, C_STARTS, C_STOPS,
+    D_BOOKED, D_CLAIM, D_GUARD, D_INDEX, D_ORDER, D_STARTED, FIRST, HOLD_NODES, INSTANT, KEPT, KEYS, K_NODE, LEVELS, LOOK,
+    MOST_CARRY, M_COST, M_MARKED, P_BLOCKER, P_NODES, P_RESERVED, P_TESTED, SPENT, S_ROW, V_AT, V_KIND, V_OFF, V_ROW, WALK,
 )  # fmt: skip
 from shanyrak.policy.facts import row_of
 from shanyrak.policy.placing import earliest, lift, may_start, place, reserve, short, start, walk_headroom
@@ -48,7 +49,7 @@ def decide_round(b: Any, d: Any, now: int, levels: int, strict: bool, depth: int
 # ---- the queue ------------------------------------------------------------------------------------------------
 
 
-@jit
+@inner
 def _closed(d: Any, pool: int, strict: bool, depth: int) -> bool:
     """Whether no more row of the pool can block it or get a reservation in this round."""
     if strict:
@@ -56,7 +57,7 @@ def _closed(d: Any, pool: int, strict: bool, depth: int) -> bool:
     return bool(d[d[P_RESERVED] + pool] >= depth or d[d[P_TESTED] + pool] >= LOOK + depth)
 
 
-@jit
+@inner
 def _all_closed(b: Any, d: Any, strict: bool, depth: int) -> bool:
     for p in range(b[POOLS]):  # noqa: SIM110 (the compiler takes no generators)
         if d[d[P_NODES] + p] and not _closed(d, p, strict, depth):
@@ -64,33 +65,43 @@ def _all_closed(b: Any, d: Any, strict: bool, depth: int) -> bool:
     return True
 
 
-@jit
+@inner
 def _visit_as_they_stand(b: Any, d: Any, now: int, strict: bool, depth: int, claims: bool) -> None:
-    """All rows, which are in order already; blocks in which nothing can change are passed over."""
-    size, closed = b[JOBS], _all_closed(b, d, strict, depth)
-    tasks, block, units = b[J_TASKS], b[J_BLOCK], b[J_UNITS]
+    """All rows, which are in order already; those that are larger than any node's room are passed over when nothing but a start
+    can come of them, and so are whole blocks."""
+    size, tasks, block, units, limits = b[JOBS], b[J_TASKS], b[J_BLOCK], b[J_UNITS], b[J_LIMIT]
+    closed, changed = _all_closed(b, d, strict, depth), True
+    horizon, near, far = 0, 0, 0
     for first in range(0, size, BLOCK):
         at = first // BLOCK
         if not b[b[B_LIVE] + at]:
             continue
-        if closed:
-            if strict:
-                return
-            layer = layer_of(d, now + b[b[B_LIMIT] + at])
-            if not claims and b[b[B_UNITS] + at] > most(b, d, layer):
-                continue
         for row in range(first, min(first + BLOCK, size)):
-            if not b[tasks + row] or b[block + row]:
-                continue
-            if closed and not claims and b[units + row] > most(b, d, 0):
-                continue
-            if visit(b, d, now, row, strict, depth, claims):
-                closed = _all_closed(b, d, strict, depth)
+            if changed:
+                closed, changed = _all_closed(b, d, strict, depth), False
                 if closed and strict:
                     return
+                # What ends by the first instant is bounded by the room of now, what ends later by that of the next layer.
+                horizon, near, far = _bounds(b, d, now)
+            if closed and not claims:
+                if row == first and b[b[B_UNITS] + at] > (near if b[b[B_LIMIT] + at] <= horizon else far):
+                    break
+                if b[units + row] > (near if b[limits + row] <= horizon else far):
+                    continue
+            if b[tasks + row] and not b[block + row]:
+                changed = visit(b, d, now, row, strict, depth, claims)
 
 
-@jit
+@inner
+def _bounds(b: Any, d: Any, now: int) -> tuple[int, int, int]:
+    """The longest walltime that ends by the first instant, and the most room of any node for it and for longer ones."""
+    near = most(b, d, 0)
+    if d[C_INSTANTS]:
+        return d[d[INSTANT]] - now, near, most(b, d, 1)
+    return FAR, near, near
+
+
+@inner
 def _visit_in_order(b: Any, d: Any, now: int, levels: int, strict: bool, depth: int, claims: bool) -> None:
     """The rows that a visit can change anything for, in order: those that fit, and the first of each pool that do not."""
     order, count, kept = d[D_ORDER], 0, LOOK + depth
@@ -116,7 +127,7 @@ def _visit_in_order(b: Any, d: Any, now: int, levels: int, strict: bool, depth: 
         visit(b, d, now, d[order + i], strict, depth, claims)
 
 
-@jit
+@inner
 def _note_best(b: Any, d: Any, levels: int, pool: int, row: int, kept: int) -> None:
     """Keep the row if it is among the first `kept` of its pool; `P_TESTED` counts those kept."""
     best, have = d[BEST] + pool * d[C_BEST], d[d[P_TESTED] + pool]
@@ -133,17 +144,17 @@ def _note_best(b: Any, d: Any, levels: int, pool: int, row: int, kept: int) -> N
     d[best + place] = row
 
 
-@jit
+@inner
 def visit(b: Any, d: Any, now: int, row: int, strict: bool, depth: int, claims: bool) -> bool:
     """Start what fits of a row; then it blocks its pool (strict), reserves (EASY), or has others stopped if it has a claim.
 
-    A row that only its cap, grant or `%N` holds back is passed over, and so is one that no release helps. True when the pool
-    may have become closed to others.
+    A row that only its cap, grant or `%N` holds back is passed over, and so is one that no release helps. True when there is
+    less room for others, or the pool may have become closed to them.
     """
     pool, account, units, width = b[b[J_POOL] + row], b[b[J_ACCOUNT] + row], b[b[J_UNITS] + row], b[b[J_WIDTH] + row]
     if d[d[P_BLOCKER] + pool] >= 0 or d[d[D_BOOKED] + row]:
         return False
-    tight, may = False, may_start(b, d, row)
+    tight, may, before_ = False, may_start(b, d, row), d[C_STARTS]
     while may > 0 and not short(b, d, row):
         layer = layer_of(d, now + b[b[J_LIMIT] + row])
         if not fits(d, layer, pool, units, width):
@@ -154,12 +165,13 @@ def visit(b: Any, d: Any, now: int, row: int, strict: bool, depth: int, claims: 
         place(b, d, row, layer)
         start(b, d, now, row)
         may -= 1
+    changed = d[C_STARTS] > before_
     if not tight:
-        return False
+        return bool(changed)
     if claims and d[d[D_CLAIM] + row] > 0 and d[C_STOPS] < LOOK and reclaim(b, d, now, row):
         return True
     if _closed(d, pool, strict, depth) or never(d, pool, units, width):
-        return False
+        return bool(changed)
     d[d[P_TESTED] + pool] += 1
     at = earliest(b, d, now, row, False)
     if at >= 0 and walk_headroom(b, d, row, at):
@@ -170,7 +182,7 @@ def visit(b: Any, d: Any, now: int, row: int, strict: bool, depth: int, claims: 
     return True
 
 
-@jit
+@inner
 def _be_quiet(b: Any, d: Any, strict: bool, depth: int) -> None:
     """An arrival stands last: where all pools are closed, one that is larger than the room of any node changes nothing."""
     if b[LIVE] and _all_closed(b, d, strict, depth):
@@ -180,7 +192,7 @@ def _be_quiet(b: Any, d: Any, strict: bool, depth: int) -> None:
 # ---- promises and claims --------------------------------------------------------------------------------------
 
 
-@jit
+@inner
 def _keep_promises(b: Any, d: Any, now: int) -> None:
     """Promised rows, by promise: lay all reservations, then start each or move it earlier, the others staying.
 
@@ -217,7 +229,7 @@ def _keep_promises(b: Any, d: Any, now: int) -> None:
             _begin_or_reserve(b, d, now, d[order + i], KEPT)
 
 
-@jit
+@inner
 def _begin_or_reserve(b: Any, d: Any, now: int, row: int, kind: int) -> None:
     layer = layer_of(d, now + b[b[J_LIMIT] + row])
     if fits(d, layer, b[b[J_POOL] + row], b[b[J_UNITS] + row], b[b[J_WIDTH] + row]) and headroom(
@@ -231,7 +243,7 @@ def _begin_or_reserve(b: Any, d: Any, now: int, row: int, kind: int) -> None:
         reserve(b, d, now, row, at, kind, True)
 
 
-@jit
+@inner
 def _slot(b: Any, d: Any, now: int, row: int) -> int:
     """The start of the row's slot in the carry, no earlier than now, with its nodes in `K_NODE` and the room in `walk`.
 
@@ -260,7 +272,7 @@ def _slot(b: Any, d: Any, now: int, row: int) -> int:
     return int(at) if walk_headroom(b, d, row, at) else -1
 
 
-@jit
+@inner
 def _keep_claims(b: Any, d: Any, now: int) -> None:
     """Work for which others are being stopped: it starts as soon as it can, before all that has no promise."""
     for run in range(b[RUNS]):
@@ -332,7 +344,7 @@ def clear(b: Any, d: Any) -> None:
         d[d[M_MARKED] + run] = 0
 
 
-@jit
+@inner
 def _clear_row(b: Any, d: Any, row: int) -> None:
     d[d[D_STARTED] + row] = d[d[D_BOOKED] + row] = 0
     kind = b[b[POOL_UNIT] + b[b[J_POOL] + row]]

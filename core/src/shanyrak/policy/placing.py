@@ -9,7 +9,7 @@ from shanyrak.policy.board import (
     A_PARENT, HELD, H_ACCOUNT, H_END, H_NODE, H_UNITS, J_ACCOUNT, J_BLOCK, J_LIMIT, J_POOL, J_ROOM, J_TASKS, J_UNITS, J_WIDTH,
     LEFT, NODES, N_POOL, POOL_UNIT, ROOM_ACCOUNTS,
 )  # fmt: skip
-from shanyrak.policy.compiled import jit
+from shanyrak.policy.compiled import inner, jit
 from shanyrak.policy.desk import (
     BY_POOL, CLAIMED, C_ACCOUNTS, C_COLS, C_ENTRIES, C_HOLDS, C_HOLD_NODES, C_SHORT, C_STARTS, C_START_NODES, D_BOOKED,
     D_STARTED, E_ACCOUNT, E_AT, E_NODE, E_UNITS, HOLD_NODES, K_FIT, K_NODE, K_SINCE, K_WEIGHT, LOW, MOST_HOLDS, MOST_HOLD_NODES,
@@ -18,7 +18,7 @@ from shanyrak.policy.desk import (
 from shanyrak.policy.room import add_entry, add_instant, add_to_walk, drop_entry, lasts, occupy
 
 
-@jit
+@inner
 def hold_of(b: Any, row: int) -> int:
     """The unit-seconds that one task of a row takes from its grants."""
     return b[b[J_WIDTH] + row] * b[b[J_UNITS] + row] * ((b[b[J_LIMIT] + row] + 999) // 1000)  # type: ignore[no-any-return]
@@ -32,13 +32,13 @@ def short(b: Any, d: Any, row: int) -> bool:
     return bool(left - d[d[SPENT] + kind * d[C_ACCOUNTS] + account] < hold_of(b, row))
 
 
-@jit
+@inner
 def _spend(b: Any, d: Any, row: int, sign: int) -> None:
     kind = b[b[POOL_UNIT] + b[b[J_POOL] + row]]
     d[d[SPENT] + kind * d[C_ACCOUNTS] + b[b[J_ACCOUNT] + row]] += hold_of(b, row) * sign
 
 
-@jit
+@inner
 def may_start(b: Any, d: Any, row: int) -> int:
     """How many tasks of a row may still start in this round; below 1: none."""
     if b[b[J_BLOCK] + row]:
@@ -46,7 +46,7 @@ def may_start(b: Any, d: Any, row: int) -> int:
     return min(b[b[J_TASKS] + row], b[b[J_ROOM] + row]) - d[d[D_STARTED] + row]  # type: ignore[no-any-return]
 
 
-@jit
+@inner
 def choose(d: Any, found: int, width: int) -> None:
     """Of the `found` nodes in `K_FIT`, the `width` of least weight into `K_NODE`; ties to the one that is listed first."""
     node, weight, have = d[K_NODE], d[K_WEIGHT], 0
@@ -65,7 +65,7 @@ def choose(d: Any, found: int, width: int) -> None:
         d[node + place], d[weight + place] = candidate, heavy
 
 
-@jit
+@inner
 def place(b: Any, d: Any, row: int, layer: int) -> None:
     """Nodes for one task now, into `K_NODE`: best fit (least free first), ties to the lowest id. They are there."""
     units, pool = b[b[J_UNITS] + row], b[b[J_POOL] + row]
@@ -78,7 +78,7 @@ def place(b: Any, d: Any, row: int, layer: int) -> None:
     choose(d, found, b[b[J_WIDTH] + row])
 
 
-@jit
+@inner
 def walk_headroom(b: Any, d: Any, row: int, at: int) -> bool:
     """Whether the caps allow a task of the row over [at, at + limit), with the room of `at` in `walk`."""
     nodes = b[NODES]
@@ -153,7 +153,7 @@ def earliest(b: Any, d: Any, now: int, row: int, caps: bool) -> int:
                     count -= 1
 
 
-@jit
+@inner
 def _take(b: Any, d: Any, now: int, row: int, at: int, node: int, sign: int) -> None:
     """One node of a task over [at, at + limit), with its entries; `sign` -1 gives it back."""
     units, account, end = b[b[J_UNITS] + row], b[b[J_ACCOUNT] + row], at + b[b[J_LIMIT] + row]
@@ -168,7 +168,7 @@ def _take(b: Any, d: Any, now: int, row: int, at: int, node: int, sign: int) -> 
         drop_entry(d, end, node, units, account)
 
 
-@jit
+@inner
 def _take_headroom(b: Any, d: Any, now: int, row: int, at: int, sign: int) -> None:
     nodes = b[NODES]
     if d[C_COLS] > nodes:
@@ -218,7 +218,7 @@ def reserve(b: Any, d: Any, now: int, row: int, at: int, kind: int, walked: bool
     return int(h)
 
 
-@jit
+@inner
 def lift(b: Any, d: Any, now: int, h: int) -> None:
     """Take a reservation back."""
     row, at, off = d[d[V_ROW] + h], d[d[V_AT] + h], d[d[V_OFF] + h]

@@ -8,7 +8,7 @@ from shanyrak.policy.board import (
     A_PARENT, HELD, H_END, H_NODE, H_RUN, H_UNITS, J_ACCOUNT, J_LIMIT, J_POOL, J_UNITS, J_WIDTH, NODES, RUNS, R_ACCOUNT, R_END,
     R_GUARD, R_ID, R_SAFE, R_START, R_STOP, R_UNITS, R_WIDTH,
 )  # fmt: skip
-from shanyrak.policy.compiled import jit
+from shanyrak.policy.compiled import inner
 from shanyrak.policy.desk import (
     BY_POOL, CLAIMED, C_COLS, C_INSTANTS, C_SHORT, C_STOPS, D_CLAIM, EXTRA, INSTANT, K_FIT, K_GAIN, K_NODE, K_WEIGHT, LOW,
     MOST_STOPS, M_ABLE, M_COST, M_MARKED, M_PICK, P_FIRST, P_NODES, X_ROW, X_RUN,
@@ -18,7 +18,7 @@ from shanyrak.policy.placing import choose, reserve
 from shanyrak.policy.room import add_entry, headroom, layer_of, never, occupy
 
 
-@jit
+@inner
 def reclaim(b: Any, d: Any, now: int, row: int) -> bool:
     """Stop what must make room for one task of the row, and keep the room for it; False when that is impossible.
 
@@ -51,7 +51,7 @@ def reclaim(b: Any, d: Any, now: int, row: int) -> bool:
     return True
 
 
-@jit
+@inner
 def _able(b: Any, d: Any, now: int, row: int) -> bool:
     """Note which runs the row may stop, and what that would bring on each node."""
     claim, able, gain, some = d[d[D_CLAIM] + row], d[M_ABLE], d[K_GAIN], False
@@ -73,7 +73,7 @@ def _able(b: Any, d: Any, now: int, row: int) -> bool:
     return bool(some)
 
 
-@jit
+@inner
 def _would_fit(b: Any, d: Any, now: int, node: int, units: int, end: int) -> bool:
     """Whether a node would have room over [now, end) without the runs that may be stopped."""
     if d[d[LOW] + node] + d[d[K_GAIN] + node] < units:
@@ -91,7 +91,7 @@ def _would_fit(b: Any, d: Any, now: int, node: int, units: int, end: int) -> boo
     return True
 
 
-@jit
+@inner
 def _pick(b: Any, d: Any, units: int, width: int) -> int:
     """Pick runs node by node until each chosen node has `units`; `K_GAIN` becomes what the picked ones bring."""
     gain, picked, able = d[K_GAIN], 0, d[M_ABLE]
@@ -116,7 +116,7 @@ def _pick(b: Any, d: Any, units: int, width: int) -> int:
     return picked
 
 
-@jit
+@inner
 def _rather(b: Any, d: Any, one: int, other: int) -> bool:
     cost, start = d[M_COST], b[R_START]
     if d[cost + one] != d[cost + other]:
@@ -126,7 +126,7 @@ def _rather(b: Any, d: Any, one: int, other: int) -> bool:
     return one > other
 
 
-@jit
+@inner
 def _spare(b: Any, d: Any, units: int, width: int, picked: int) -> None:
     """Let go of picked runs without which all chosen nodes still have enough, the dearest first."""
     gain, able = d[K_GAIN], d[M_ABLE]
@@ -146,7 +146,7 @@ def _spare(b: Any, d: Any, units: int, width: int, picked: int) -> None:
                     d[gain + b[b[H_NODE] + h]] -= size
 
 
-@jit
+@inner
 def _stop(b: Any, d: Any, now: int, run: int, row: int) -> None:
     """Write a stop; its room comes at now + 1 in place of the end of its walltime."""
     s = d[C_STOPS]
@@ -159,7 +159,7 @@ def _stop(b: Any, d: Any, now: int, run: int, row: int) -> None:
     bring_forward(b, d, now, run)
 
 
-@jit
+@inner
 def bring_forward(b: Any, d: Any, now: int, run: int) -> None:
     """A run that is being stopped ends next, whatever its walltime says."""
     end, units, account = b[b[R_END] + run], b[b[R_UNITS] + run], b[b[R_ACCOUNT] + run]

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from shanyrak.policy.arrays import FAR
+from shanyrak.policy.arrays import FAR, Ints
 from shanyrak.policy.forecast import forecast, promised_rows
 from shanyrak.policy.plan import SCALARS, Plan
 from shanyrak.policy.reasons import names
@@ -208,16 +208,22 @@ def _holds(view: View, plan: Plan, tasks: Tasks) -> dict[int, int]:
     for row in held:
         if spent[_purse(view, row)] > view.acc_left[_purse(view, row)]:
             raise Foul(f"reservation for job {view.job_id[row]}: its grants do not last for the starts too")
+    # What is being stopped ends next, whatever its walltime says.
+    stopped = (view.run_stop > 0) | np.isin(view.run_id, plan.stop_run)
+    ends = np.where(stopped, view.now + 1, np.maximum(view.run_end, view.now + 1))
     # Use grows only where a span starts: looking there is looking everywhere.
     for when in sorted(set(held.values())):
-        _room_at(view, when, [span for span in spans if span[1] <= when < span[2]], held)
+        _room_at(view, when, ends, [span for span in spans if span[1] <= when < span[2]], held)
     return held
 
 
-def _room_at(view: View, when: int, spans: list[tuple[int, int, int, list[int]]], held: dict[int, int]) -> None:
+def _room_at(
+    view: View, when: int, ends: Ints, spans: list[tuple[int, int, int, list[int]]], held: dict[int, int]
+) -> None:  # fmt: skip
     nodes, accounts = Counter[int](), Counter[int]()
-    for i in np.flatnonzero(np.maximum(view.run_end, view.now + 1) > when).tolist():
-        on = view.run_nodes[view.run_ptr[i] : view.run_ptr[i + 1]].tolist()
+    run_ptr, run_nodes = view.run_ptr, view.run_nodes
+    for i in np.flatnonzero(ends > when).tolist():
+        on = run_nodes[run_ptr[i] : run_ptr[i + 1]].tolist()
         nodes.update({node: int(view.run_units[i]) for node in on})
         account = int(view.run_account[i])
         while account >= 0:

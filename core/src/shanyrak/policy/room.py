@@ -12,7 +12,7 @@ from shanyrak.policy.board import (
     A_PARENT, A_USE, HELD, H_ACCOUNT, H_END, H_NODE, H_UNITS, NODES, N_FREE, N_OPEN, N_POOL, N_UNITS, POOLS, SHUT, S_NODE,
     S_WINDOW, WINDOWS, W_FROM, W_UNTIL,
 )  # fmt: skip
-from shanyrak.policy.compiled import jit
+from shanyrak.policy.compiled import inner, jit
 from shanyrak.policy.desk import (
     BY_POOL, CAP, C_COLS, C_ENTRIES, C_FITS, C_INSTANTS, C_QUIET, C_SHORT, C_STOPS, EXTRA, E_ACCOUNT, E_AT, E_NODE, E_UNITS,
     FIT, INSTANT, LOW, MOST, MOST_ENTRIES, MOST_INSTANTS, P_BLOCKER, P_FIRST, P_NODES, P_RESERVED, P_TESTED, SIZES, UNITS, WALK,
@@ -43,7 +43,7 @@ def lay_out(b: Any, d: Any, now: int) -> None:
         _relayer(b, d, layer)
 
 
-@jit
+@inner
 def _lay_windows(b: Any, d: Any, now: int) -> None:
     for i in range(b[SHUT]):
         row, node = b[b[S_WINDOW] + i], b[b[S_NODE] + i]
@@ -62,7 +62,7 @@ def _lay_windows(b: Any, d: Any, now: int) -> None:
             add_instant(b, d, now, from_, False)
 
 
-@jit
+@inner
 def add_entry(d: Any, at: int, node: int, units: int, account: int) -> None:
     """A node (and an account) get `units` at a time after now."""
     size, when = d[C_ENTRIES], d[E_AT]
@@ -80,7 +80,7 @@ def add_entry(d: Any, at: int, node: int, units: int, account: int) -> None:
     d[C_ENTRIES] = size + 1
 
 
-@jit
+@inner
 def drop_entry(d: Any, at: int, node: int, units: int, account: int) -> None:
     """Take back one entry that is as said here."""
     size = d[C_ENTRIES]
@@ -93,7 +93,7 @@ def drop_entry(d: Any, at: int, node: int, units: int, account: int) -> None:
             return
 
 
-@jit
+@inner
 def walk_to(b: Any, d: Any, now: int, until: int) -> None:
     """Leave the room at a time after now in `WALK`."""
     nodes, walk, low = b[NODES], d[WALK], d[LOW]
@@ -109,7 +109,7 @@ def walk_to(b: Any, d: Any, now: int, until: int) -> None:
         add_to_walk(b, d, nodes, d[d[E_NODE] + i], d[d[E_UNITS] + i], d[d[E_ACCOUNT] + i])
 
 
-@jit
+@inner
 def add_to_walk(b: Any, d: Any, nodes: int, node: int, units: int, account: int) -> None:
     """A node, and an account with those above it, get `units`."""
     walk = d[WALK]
@@ -120,7 +120,7 @@ def add_to_walk(b: Any, d: Any, nodes: int, node: int, units: int, account: int)
             account = b[b[A_PARENT] + account]
 
 
-@jit
+@inner
 def add_instant(b: Any, d: Any, now: int, at: int, walked: bool) -> None:
     """Let `at` be an instant; its room is walked to, or in `WALK` already."""
     size, instant, extra, cols = d[C_INSTANTS], d[INSTANT], d[EXTRA], d[C_COLS]
@@ -145,7 +145,7 @@ def add_instant(b: Any, d: Any, now: int, at: int, walked: bool) -> None:
         _relayer(b, d, layer)
 
 
-@jit
+@inner
 def _relayer(b: Any, d: Any, layer: int) -> None:
     """Make a layer anew from the one before it, with its tally."""
     cols = d[C_COLS]
@@ -175,7 +175,7 @@ def tally(b: Any, d: Any, m: Any, room: int, f: Any, fit: int) -> None:
             f[base + s] += f[base + s + 1]
 
 
-@jit
+@inner
 def enough(d: Any, m: Any, room: int, f: Any, fit: int, pool: int, units: int, width: int) -> bool:
     """Whether `width` nodes of the pool have `units` of room, by their tally."""
     first, many = d[d[P_FIRST] + pool], d[d[P_NODES] + pool]
@@ -189,19 +189,19 @@ def enough(d: Any, m: Any, room: int, f: Any, fit: int, pool: int, units: int, w
     return bool(found >= width)
 
 
-@jit
+@inner
 def fits(d: Any, layer: int, pool: int, units: int, width: int) -> bool:
     """Whether enough nodes of the pool have room in the layer."""
     return enough(d, d, d[LOW] + layer * d[C_COLS], d, d[FIT] + (layer + 1) * d[C_FITS], pool, units, width)
 
 
-@jit
+@inner
 def never(d: Any, pool: int, units: int, width: int) -> bool:
     """Whether the pool has too few open nodes of this size, whatever runs on them."""
     return not enough(d, d, d[UNITS], d, d[FIT], pool, units, width)
 
 
-@jit
+@inner
 def headroom(b: Any, d: Any, layer: int, account: int, need: int) -> bool:
     """Whether the caps of an account and those above it allow `need` units in the layer."""
     nodes, cols = b[NODES], d[C_COLS]
@@ -214,7 +214,7 @@ def headroom(b: Any, d: Any, layer: int, account: int, need: int) -> bool:
     return True
 
 
-@jit
+@inner
 def layer_of(d: Any, end: int) -> int:
     """The layer of a task that starts now and ends at `end`: how many instants lie before that."""
     size, instant = d[C_INSTANTS], d[INSTANT]
@@ -230,7 +230,7 @@ def layer_of(d: Any, end: int) -> int:
     return low
 
 
-@jit
+@inner
 def most(b: Any, d: Any, layer: int) -> int:
     """The most room of any node in a layer."""
     known = d[MOST] + layer
@@ -243,7 +243,7 @@ def most(b: Any, d: Any, layer: int) -> int:
     return int(d[known])
 
 
-@jit
+@inner
 def occupy(b: Any, d: Any, now: int, column: int, units: int, at: int, end: int) -> None:
     """Take units (give them back when negative) of a column over [at, end), now and at the instants."""
     size, cols, instant, extra = d[C_INSTANTS], d[C_COLS], d[INSTANT], d[EXTRA] + column
@@ -259,7 +259,7 @@ def occupy(b: Any, d: Any, now: int, column: int, units: int, at: int, end: int)
         _set_low(b, d, k + 1, column, room)
 
 
-@jit
+@inner
 def _set_low(b: Any, d: Any, layer: int, column: int, room: int) -> None:
     low = d[LOW] + layer * d[C_COLS] + column
     before = d[low]
@@ -279,7 +279,7 @@ def _set_low(b: Any, d: Any, layer: int, column: int, room: int) -> None:
         d[fit + s] += 1
 
 
-@jit
+@inner
 def lasts(d: Any, column: int, need: int, start: int, end: int) -> bool:
     """Whether a column has `need` at every instant inside (start, end)."""
     cols, instant, extra = d[C_COLS], d[INSTANT], d[EXTRA] + column

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from shanyrak.policy.board import J_ID, J_SUBMIT
-from shanyrak.policy.compiled import COMPILED, jit
+from shanyrak.policy.compiled import COMPILED, inner
 from shanyrak.policy.desk import C_ROWS, D_ORDER, KEYS
 
 
-@jit
+@inner
 def before(b: Any, d: Any, levels: int, one: int, other: int) -> bool:
     """Whether one row is visited before another."""
     key = d[KEYS]
@@ -24,7 +24,7 @@ def before(b: Any, d: Any, levels: int, one: int, other: int) -> bool:
     return bool(b[ids + one] < b[ids + other])
 
 
-@jit
+@inner
 def _heap_sort(b: Any, d: Any, levels: int, count: int) -> None:
     order = d[D_ORDER]
     for i in range(count // 2 - 1, -1, -1):
@@ -34,7 +34,7 @@ def _heap_sort(b: Any, d: Any, levels: int, count: int) -> None:
         _sift(b, d, levels, 0, end)
 
 
-@jit
+@inner
 def _sift(b: Any, d: Any, levels: int, root: int, end: int) -> None:
     order = d[D_ORDER]
     row = d[order + root]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from shanyrak.policy.arrays import FAR, MANY, Ints
-from shanyrak.policy.compiled import jit
+from shanyrak.policy.compiled import inner, jit
 from shanyrak.policy.board import (
     ACCOUNTS, A_PARENT, A_USE, JOBS, J_ACCOUNT, J_BLOCK, J_LIMIT, J_POOL, J_ROOM, J_TASKS, J_UNITS, J_WIDTH, KINDS, LEFT, NODES,
     N_FREE, N_OPEN, POOL_UNIT, ROOM_ACCOUNTS,
@@ -119,7 +119,7 @@ def _after_starts(b: Any, d: Any, g: Any) -> None:
     tally(b, d, g, free, g, g[FREE_FIT])
 
 
-@jit
+@inner
 def _capped(b: Any, d: Any, g: Any, account: int, need: int) -> bool:
     nodes = b[NODES]
     if d[C_COLS] > nodes:
