@@ -61,7 +61,8 @@ def bare_inserts(folder: Path, number: int, batch: int) -> float:
 
 def submissions(folder: Path) -> None:
     site = site_in(folder / "submit", 2)
-    single, many = [spec() for _ in range(2000)], [spec() for _ in range(20_000)]
+    asked = [spec(command=["train", "--seed", str(number)]) for number in range(22_000)]
+    single, many = asked[:2000], asked[2000:]
     line("submissions, one by one", rate(len(single), lambda: [site.submit(one) for one in single]),
          "bare sqlite3 insert, one a commit", bare_inserts(folder, 2000, 1))  # fmt: skip
     line("submissions, 20,000 in one batch", rate(len(many), lambda: site.submit_many(many)),

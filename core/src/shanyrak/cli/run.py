@@ -74,9 +74,7 @@ def run(
     with opened(frame) as site:
         receipt = site.submit(data)
     if as_json:
-        from dataclasses import asdict
-
-        emit_json(asdict(receipt))
+        emit_json(receipt._asdict())
     else:
         click.echo(receipt.id)
     if receipt.state == "refused":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from shanyrak.errors import RefusedProblem, UsageProblem
 from shanyrak.exchange import Refusal, Request
@@ -22,8 +22,7 @@ from shanyrak.model.workload import Spec
 Hooks = Callable[[Request], Iterable[Refusal]]
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """The reply to a submission: its id, where it stands and why; `existing` when its key was known already."""
 
     id: int

@@ -9,7 +9,7 @@ from shanyrak.control.admit import Desk, Hooks, Receipt
 from shanyrak.errors import UsageProblem
 from shanyrak.exchange import Refusal
 from shanyrak.journal import points
-from shanyrak.journal.journal import Journal, Writer, submission
+from shanyrak.journal.journal import LINES, Journal, Writer, submission
 from shanyrak.journal.store import Rows
 from shanyrak.model import states
 from shanyrak.model.workload import Spec
@@ -24,21 +24,39 @@ def submit(
     """
     judged = _judge(journal, specs, desk, hooks) if hooks else [None] * len(specs)
     points.reached("submit.before")
-    receipts = []
     with journal.write(actor) as writer:
-        at_desk = desk(writer.rows, writer.now)
-        newest = writer.rows.one("SELECT COALESCE(MAX(id), 0) FROM workload") or (0,)
-        id_ = int(newest[0])
-        for spec, refusal in zip(specs, judged, strict=True):
-            known = _known(writer, spec) if spec.key else None
-            if known is None:
-                id_ += 1
-                data, receipt = at_desk.admit(spec, id_, refusal)
-                writer.append("workload.submitted", id_, data)
-                receipts.append(receipt)
-            else:
-                receipts.append(known)
+        receipts = _record(writer, specs, judged, desk(writer.rows, writer.now))
     points.reached("submit.after")
+    return receipts
+
+
+def _record(writer: Writer, specs: Sequence[Spec], judged: Sequence[Refusal | None], desk: Desk) -> list[Receipt]:
+    """Admit in order; write many at once, but what a request looks up (its key, its `after`) before it."""
+    newest = writer.rows.one("SELECT COALESCE(MAX(id), 0) FROM workload") or (0,)
+    first = id_ = int(newest[0])
+    receipts: list[Receipt] = []
+    admitted: list[tuple[int, dict[str, Any]]] = []
+    keys: set[tuple[str, str]] = set()
+
+    def write() -> None:
+        writer.append_many("workload.submitted", admitted)
+        admitted.clear()
+
+    for spec, refusal in zip(specs, judged, strict=True):
+        key = (spec.project, spec.key)
+        if len(admitted) >= LINES or key in keys or any(one > first for one in spec.after):
+            write()
+        known = _known(writer, spec) if spec.key else None
+        if known:
+            receipts.append(known)
+            continue
+        id_ += 1
+        data, receipt = desk.admit(spec, id_, refusal)
+        admitted.append((id_, data))
+        receipts.append(receipt)
+        if spec.key:
+            keys.add(key)
+    write()
     return receipts
 
 
@@ -54,13 +72,13 @@ def _judge(
 
 def _known(writer: Writer, spec: Spec) -> Receipt | None:
     """The workload that has this key already; UsageProblem when it asked for something else."""
-    writer.flush()
     found = writer.rows.one(
         "SELECT id, project, state, reason, words FROM workload WHERE project = ? AND key = ?",
         (spec.project, spec.key),
     )
     if found is None:
         return None
+    writer.flush()
     if Spec.model_validate(submission(writer.rows, found[0])["spec"]).model_dump() != spec.model_dump():
         raise UsageProblem(
             f"field 'key': {spec.key!r}", f"workload {found[0]} has it and asks for something else", "use another key"

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shanyrak.control import facility, reports, requests, tenants
+from shanyrak.control import collector, facility, reports, requests, tenants
 from shanyrak.control.admit import Desk, Receipt
 from shanyrak.control.decider import Decider, find_policy
 from shanyrak.control.launches import read_secrets
@@ -141,12 +141,13 @@ class Site:
 
     def submit_many(self, requests_: Sequence[Mapping[str, Any] | Spec]) -> list[Receipt]:
         """Submit several in one transaction: all are recorded, or none."""
-        specs = [one if isinstance(one, Spec) else parse_spec(one) for one in requests_]
-        for spec in specs:
-            if spec.secrets:
-                read_secrets(self.secrets, spec.secrets)
         hooks = self.manager.decide_admission if self.manager.listens("shanyrak_decide_admission") else None
-        return requests.submit(self.journal, self.actor, specs, self._desk, hooks)
+        with collector.paused():
+            specs = [one if isinstance(one, Spec) else parse_spec(one) for one in requests_]
+            for spec in specs:
+                if spec.secrets:
+                    read_secrets(self.secrets, spec.secrets)
+            return requests.submit(self.journal, self.actor, specs, self._desk, hooks)
 
     def _desk(self, rows: Rows, now: int) -> Desk:
         return Desk(rows, self.actor, now, self.commons.accounts.default_walltime)

@@ -5,13 +5,20 @@ It is a pure function of the event and the tables before it: no clock, no random
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shanyrak.journal.changes import attempts, promises, site, tenants, workloads  # noqa: F401  (they register)
-from shanyrak.journal.changes.registry import CHANGES, At, Data
+from shanyrak.journal.changes.registry import CHANGES, MANY, At, Data
 from shanyrak.journal.store import Rows
 
-__all__ = ["CHANGES", "apply"]
+__all__ = ["CHANGES", "MANY", "At", "apply", "apply_many"]
 
 
 def apply(rows: Rows, seq: int, time: int, actor: str, type_: str, data: Data) -> None:
     """Apply one event. KeyError for a type that nobody registered: a defect."""
     CHANGES[type_](rows, At(seq, time, actor), data)
+
+
+def apply_many(rows: Rows, type_: str, several: Sequence[tuple[At, Data]]) -> None:
+    """Apply events of one type that can be applied together, in order."""
+    MANY[type_](rows, several)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from shanyrak.journal.schema import FOLDED, MIGRATIONS, schema_version
 from shanyrak.journal.store import Row, Rows, Store
 
 _INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)"
-_LINES = 500
+LINES = 500
 """Events that are inserted at once: a third of the time of one by one."""
 PART = 10_000
 """Events that a proof holds at once."""
@@ -33,14 +33,26 @@ class Writer:
 
     def append(self, type_: str, subject: str | int, data: Mapping[str, Any], actor: str = "") -> int:
         """Write one event and what it changes; gives its seq."""
-        seq, by, about, payload = self.seq + 1, actor or self.actor, str(subject), canonical(data)
+        by = actor or self.actor
+        self._write(by, type_, subject, data)
+        fold.apply(self.rows, self.seq, self.now, by, type_, data)
+        return self.seq
+
+    def append_many(self, type_: str, several: Sequence[tuple[str | int, Mapping[str, Any]]]) -> None:
+        """Write events of one type (subject and data of each), and together what they change."""
+        changes = []
+        for subject, data in several:
+            self._write(self.actor, type_, subject, data)
+            changes.append((fold.At(self.seq, self.now, self.actor), data))
+        fold.apply_many(self.rows, type_, changes)
+
+    def _write(self, by: str, type_: str, subject: str | int, data: Mapping[str, Any]) -> None:
+        seq, about, payload = self.seq + 1, str(subject), canonical(data)
         digest = chain(self._hash, seq, self.now, by, type_, about, payload)
         self._lines.append((seq, self.now, by, type_, about, payload, digest))
-        if len(self._lines) >= _LINES:
-            self.flush()
-        fold.apply(self.rows, seq, self.now, by, type_, data)
         self.seq, self._hash = seq, digest
-        return seq
+        if len(self._lines) >= LINES:
+            self.flush()
 
     def flush(self) -> None:
         """Let this transaction's own queries find the events that were appended (its end does so by itself)."""

@@ -15,21 +15,12 @@ from shanyrak.model.quantities import duration_ms, memory_bytes, render_duration
 
 M = TypeVar("M", bound=BaseModel)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_NO_ZERO = r"^[^\x00]*$"
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
-def _text(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("a zero byte cannot stand in it")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("it is not valid text (a lone surrogate)") from None
-    return value
-
-
-Text = Annotated[str, BeforeValidator(lambda v: _text(v) if isinstance(v, str) else v)]
-"""Its length is the field's to limit: a limit in here would stand in place of that one."""
+Text = Annotated[str, Field(pattern=_NO_ZERO)]
+"""Text without a zero byte. Its length is the field's to limit: a limit in here would stand in place of that one."""
 Path = Annotated[Text, Field(max_length=4096)]
 LongText = Annotated[Text, Field(max_length=131_072)]
 Count = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
@@ -159,6 +150,10 @@ def explain(error: Mapping[str, Any], model: type[BaseModel], what: str) -> tupl
         return f"{what}: field {field!r}", "there is no such field", f"did you mean {near[0]!r}?" if near else ""
     if error["type"] == "missing":
         return f"{what}: field {field!r}", "it is missing", f"give {field}"
+    if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] == _NO_ZERO:
+        return f"{what}: field {field!r}", "a zero byte cannot stand in it", ""
+    if error["type"] == "string_unicode":
+        return f"{what}: field {field!r}", "it is not valid text (a lone surrogate)", ""
     return f"{what}: field {field!r}", error["msg"].removeprefix("Value error, ").rstrip("."), ""
 
 

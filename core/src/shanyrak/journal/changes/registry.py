@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shanyrak.journal.store import Rows
@@ -19,7 +19,10 @@ class At(NamedTuple):
 
 
 Change = Callable[[Rows, At, Data], None]
+Changes = Callable[[Rows, Sequence[tuple[At, Data]]], None]
 CHANGES: dict[str, Change] = {}
+MANY: dict[str, Changes] = {}
+"""Those that also apply many events of their type at once."""
 
 
 def change(type_: str) -> Callable[[Change], Change]:
@@ -27,6 +30,17 @@ def change(type_: str) -> Callable[[Change], Change]:
 
     def register(function: Change) -> Change:
         CHANGES[type_] = function
+        return function
+
+    return register
+
+
+def changes(type_: str) -> Callable[[Changes], Changes]:
+    """Register what events of a type do, one or many of them: a row each in one statement."""
+
+    def register(function: Changes) -> Changes:
+        MANY[type_] = function
+        CHANGES[type_] = lambda rows, at, data: function(rows, [(at, data)])
         return function
 
     return register

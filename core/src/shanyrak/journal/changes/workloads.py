@@ -2,62 +2,54 @@
 
 from __future__ import annotations
 
-from shanyrak.journal.changes.registry import At, Data, change
+from collections.abc import Sequence
+
+from shanyrak.journal.changes.registry import At, Data, change, changes
 from shanyrak.journal.changes.row import load, move, save
-from shanyrak.journal.store import Rows
+from shanyrak.journal.store import Rows, Value
 from shanyrak.model import reasons, states
 
-_WORKLOAD = f"INSERT INTO workload VALUES ({', '.join('?' * 37)})"
+_WORKLOAD = (
+    f"INSERT INTO workload VALUES ({', '.join('?' * 19)}, 0, ?, 0, 0, '[]', 0, 0, 0, 0, 0, '', ?, ?, 0, ?, NULL, 1, 0)"
+)
 
 
-@change("workload.submitted")
-def _submitted(rows: Rows, at: At, data: Data) -> None:
-    state, after = data["state"], data["after"]
-    ended = at.time if state == states.REFUSED else 0
-    rows.run(
-        _WORKLOAD,
-        (
-            data["id"],
-            data["project"],
-            data["account"],
-            data.get("key"),
-            at.actor,
-            at.seq,
-            data["title"],
-            data["pool"],
-            data["width"],
-            data["units"],
-            data["tasks"],
-            data["at_once"],
-            data["walltime"],
-            data["term"],
-            data["tries"],
-            data["unfenced"],
-            state,
-            data["reason"],
-            data["words"],
-            0,
-            len(after),
-            0,
-            0,
-            "[]",
-            0,
-            0,
-            0,
-            0,
-            0,
-            "",
-            at.time,
-            at.time,
-            0,
-            ended,
-            None,
-            1,
-            0,
-        ),
+@changes("workload.submitted")
+def _submitted(rows: Rows, several: Sequence[tuple[At, Data]]) -> None:
+    rows.many(_WORKLOAD, [_row(at, data) for at, data in several])
+    before = [(one, data["id"]) for _, data in several for one in data["after"]]
+    if before:
+        rows.many("INSERT INTO dependency VALUES (?, ?)", before)
+
+
+def _row(at: At, data: Data) -> tuple[Value, ...]:
+    """A new workload's row: what was asked for, and none of its tasks begun."""
+    state = data["state"]
+    return (
+        data["id"],
+        data["project"],
+        data["account"],
+        data.get("key"),
+        at.actor,
+        at.seq,
+        data["title"],
+        data["pool"],
+        data["width"],
+        data["units"],
+        data["tasks"],
+        data["at_once"],
+        data["walltime"],
+        data["term"],
+        data["tries"],
+        data["unfenced"],
+        state,
+        data["reason"],
+        data["words"],
+        len(data["after"]),
+        at.time,
+        at.time,
+        at.time if state == states.REFUSED else 0,
     )
-    if after:
-        rows.many("INSERT INTO dependency VALUES (?, ?)", [(one, data["id"]) for one in after])
 
 
 @change("workload.held")
