@@ -2,7 +2,8 @@
 
 Run: `python plugins/local/tests/benchmarks/bench_local.py [jobs]`. Rows: one job after another (launch, then observe
 until it has ended), a few slots that are filled as they get free, an array that all starts at once, and `observe`
-over 2,000 tokens.
+over 2,000 tokens. Under bubblewrap the baseline is also a bare loop of `bwrap`, which no engine that gives each attempt
+a sandbox of its own can pass.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from shanyrak.api import EngineContext, EngineProblem, Launch
 from shanyrak_local.engine import LocalEngine, make
+from shanyrak_local.sandbox import probe_argv
 from shanyrak_local.settings import Settings
 
 
@@ -57,15 +60,20 @@ def at_once(engine: LocalEngine, jobs: list[Launch]) -> None:
     drain(engine, [each.token for each in jobs])
 
 
-def bare(count: int) -> float:
+def bare(argv: list[str], count: int, at_once: int = 1) -> float:
+    """Processes a second that are started and waited for, so many at once."""
+
+    def run(_: int) -> None:
+        subprocess.run(argv, env={}, check=True)
+
     begun = time.perf_counter()
-    for _ in range(count):
-        subprocess.run(["/usr/bin/true"], env={}, check=True)
+    with ThreadPoolExecutor(at_once) as threads:
+        list(threads.map(run, range(count)))
     return count / (time.perf_counter() - begun)
 
 
 def main(count: int) -> None:
-    base = bare(count)
+    base = bare(["/usr/bin/true"], count)
     print(f"{'bare subprocess loop':36} {base:8.0f} /s   1.00")
     shapes = {"one by one": one_by_one, "8 slots": slots(8), "array, all at once": at_once}
     for kind in ("namespace", "none", "bwrap"):
@@ -76,6 +84,11 @@ def main(count: int) -> None:
                 print(f"{kind}: {problem}")
                 continue
             one_by_one(engine, [job("warm", cwd)])
+            if engine.isolation.kind == "bwrap":
+                argv = probe_argv(engine.isolation.bwrap, engine.isolation.userns)
+                for many in (1, 8):
+                    rate = bare(argv, count, many)
+                    print(f"{f'bare bwrap, {many} at once':36} {rate:8.0f} /s   {rate / base:.2f}")
             for name, shape in shapes.items():
                 jobs = [job(f"{name[:1]}{n}", cwd, "b" if shape is at_once else "") for n in range(count)]
                 begun = time.perf_counter()
