@@ -1,7 +1,11 @@
 """A policy in its child process: whatever it does, the round has a sound plan."""
 
 import os
+import pickle
+import select
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -173,6 +177,105 @@ def test_one_that_warms_up_slowly_is_not_waited_for(start: Start) -> None:
     while time.monotonic() < until and decider.decide(view(), ints([])).by == "fallback":
         time.sleep(0.1)
     assert decider.decide(view(), ints([])).by == "policy"
+
+
+def test_one_that_warmed_up_while_nobody_asked_is_not_started_anew(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quiet site: the next round comes long after the child has said that it is warm."""
+    decider = start(GOOD)
+    decider.warm(0)
+    child = decider._child
+    assert child is not None and child.stdout is not None
+    assert select.select([child.stdout], [], [], 60)[0], "it has said that it is warm"
+    monkeypatch.setattr("shanyrak.control.decider.WARM_UP_S", 0.0)
+    assert decider.decide(view(), ints([])).by == "policy"
+    assert decider._child is child
+
+
+def tend(decider: Decider, until: Callable[[], object]) -> list[bool]:
+    """Tend it until something holds; what each time gave."""
+    end, said = time.monotonic() + 60, []
+    while not until():
+        assert time.monotonic() < end
+        said.append(decider.tend())
+        time.sleep(0.01)
+    return said
+
+
+def test_one_that_dies_between_rounds_is_replaced_before_the_next(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shanyrak.control.decider.RESPAWN_S", 0.0)
+    decider = start(GOOD)
+    assert decider.warm(60) == ""
+    child = decider._child
+    assert child is not None
+    child.kill()
+    said = tend(decider, lambda: decider._ready and decider._child is not child)
+    assert not any(said), "no round was decided without it"
+    assert decider.decide(view(), ints([])).by == "policy"
+
+
+def test_a_policy_that_becomes_active_is_asked_again_what_was_decided_without_it(start: Start) -> None:
+    decider = start(GOOD, "time.sleep(0.5)")
+    decider.warm(0)
+    assert decider.decide(view(), ints([])).by == "fallback"
+    assert tend(decider, lambda: decider._ready)[-1] is True
+    assert decider.tend() is False, "once"
+
+
+def test_a_policy_that_broke_a_round_is_not_asked_the_same_again(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shanyrak.control.decider.RESPAWN_S", 0.0)
+    decider = start(LIVE.format("os._exit(9)"))
+    assert decider.warm(60) == ""
+    assert decider.decide(view(), ints([])).by == "fallback"
+    assert not any(tend(decider, lambda: decider._ready))
+
+
+def test_a_child_that_never_warms_up_is_started_anew(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shanyrak.control.decider.WARM_UP_S", 0.2)
+    decider = start(GOOD, "time.sleep(600)")
+    decider.warm(0)
+    tend(decider, lambda: decider._child is None)
+    assert "did not plan a small view in time" in decider.decide(view(), ints([])).cause
+
+
+def child_that(script: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def test_an_answer_that_comes_in_parts_is_not_lost(start: Start) -> None:
+    decider = start(GOOD)
+    body = pickle.dumps(("warm",))
+    decider._child = child_that(
+        "import os, time\n"
+        f"for part in {[bytes([one]) for one in len(body).to_bytes(8, 'little') + body]!r}:\n"
+        "    os.write(1, part); time.sleep(0.005)\n"
+        "time.sleep(600)"
+    )
+    decider._born = time.monotonic()
+    tend(decider, lambda: decider._ready)
+
+
+@pytest.mark.parametrize("body", [pickle.dumps(()), pickle.dumps(7), pickle.dumps(("warm", 1)), pickle.dumps(([],))])
+def test_an_answer_that_is_none_is_a_breach(start: Start, body: bytes) -> None:
+    decider = start(GOOD)
+    decider._child = child_that(f"import os; os.write(1, {len(body).to_bytes(8, 'little') + body!r})")
+    decider._born = decider._died = time.monotonic()
+    tend(decider, lambda: decider._child is None)
+    assert "its answer cannot be read" in decider._trouble
+
+
+def test_a_child_that_closes_its_answers_and_stays_is_not_waited_for(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shanyrak.control.decider.END_S", 0.1)
+    decider = start(GOOD)
+    decider._child = child_that("import os, time; os.close(1); time.sleep(600)")
+    decider._born = decider._died = time.monotonic()
+    tend(decider, lambda: decider._child is None)
+    assert decider._trouble == "it closed its answers"
 
 
 def test_the_kernel_needs_no_child() -> None:

@@ -123,6 +123,8 @@ class Controller:
         busy |= self._ring()
         busy |= self._launch_pending()
         self._catch_up()
+        if self.decider.tend():
+            self._decided = -1  # what the core decided in its place is the policy's to decide now
         if self._decided != self.feed.seq or (self._wake and self._now() >= self._wake):
             busy |= self._decide()
         busy |= self._observers.show()

@@ -27,10 +27,15 @@ if TYPE_CHECKING:
     from shanyrak.policy.stages import Decide, Params
     from shanyrak.policy.view import View
 
-WARM_UP_S = 60.0
-"""A child that has not planned the small view by then is started anew."""
+WARM_UP_S = 600.0
+"""A child that has not planned the small view by then is started anew. Long, as waiting costs nothing (the core decides
+meanwhile), while a child that is broken off on a busy machine begins its import and its compiling from nothing again."""
 RESPAWN_S = 5.0
+END_S = 1.0
+"""A child that has closed its answers has this long to end by itself."""
 _LENGTH = struct.Struct("<Q")
+_PARTS = {"warm": 1, "plan": 3, "error": 2}
+"""What the child may answer, and of how many parts each is."""
 _ARRAYS = frozenset({"_reconstruct", "_frombuffer", "ndarray", "dtype", "scalar"})
 
 
@@ -62,6 +67,8 @@ class Decider:
         self._ready = False
         self._born = self._died = 0.0
         self._trouble = ""
+        self._inbox = bytearray()
+        self._missed = False
 
     @property
     def name(self) -> str:
@@ -86,8 +93,8 @@ class Decider:
             plan, carry = _kernel(view, self.params, carry)
             return Outcome(plan, carry, "policy")
         if not self._ready:
-            self._revive()
-            self._poll(0)
+            self.tend()
+        self._missed = not self._ready
         cause = "" if self._ready else f"the policy is not ready: {self._trouble or 'it is warming up'}"
         if not cause:
             try:
@@ -105,6 +112,27 @@ class Decider:
 
             return Outcome(Plan(), carry, "fallback", f"{cause}; the fallback's plan was refused too: {wrong}")
         return Outcome(plan, carry, "fallback", cause)
+
+    def tend(self) -> bool:
+        """Between rounds: see whether the child has warmed up, and replace one that died or never does.
+
+        True when the policy has just become active and the round before was decided without it. (One that it broke itself
+        is no reason to ask it the same again.)
+        """
+        if self.record is None:
+            return False
+        if self._child is None:
+            if time.monotonic() - self._died >= RESPAWN_S:
+                self._spawn()
+            return False
+        if self._ready:
+            if self._child.poll() is not None:
+                self._kill(f"its process ended ({self._child.returncode})")
+            return False
+        self._poll(0)
+        if self._child is not None and not self._ready and time.monotonic() - self._born > WARM_UP_S:
+            self._kill("it did not plan a small view in time")
+        return self._ready and self._missed
 
     def close(self) -> None:
         """End the child."""
@@ -133,6 +161,7 @@ class Decider:
             self.record.decide,
         ]
         self._born, self._trouble = time.monotonic(), ""
+        self._inbox.clear()
         try:
             self._child = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
@@ -140,24 +169,16 @@ class Decider:
         except OSError as error:
             self._kill(f"its process cannot be started ({error.strerror})")
 
-    def _revive(self) -> None:
-        now = time.monotonic()
-        if self._child is None and now - self._died >= RESPAWN_S:
-            self._spawn()
-        elif self._child is not None and now - self._born > WARM_UP_S:
-            self._kill("it did not plan a small view in time")
-
     def _poll(self, timeout_s: float) -> None:
         """Take the child's word that it is warm, if it has come."""
         if self._child is None or self._ready:
             return
         try:
             answer = self._receive(timeout_s)
+        except _Late:
+            return
         except _Breach as breach:
-            if self._child.poll() is not None or timeout_s == 0:
-                self._trouble = str(breach) if self._child.poll() is not None else ""
-            if self._child.poll() is not None:
-                self._kill(str(breach))
+            self._kill(str(breach))
             return
         if answer[0] == "warm":
             self._ready = True
@@ -173,7 +194,7 @@ class Decider:
             self._kill(str(breach))
             raise
         if answer[0] != "plan":
-            raise _Breach(f"it raised {answer[1]}")
+            raise _Breach(f"it raised {answer[-1]}")
         return answer[1], answer[2]
 
     def _send(self, body: bytes) -> None:
@@ -182,37 +203,50 @@ class Decider:
         handle, until = self._child.stdin.fileno(), time.monotonic() + self.deadline_s
         os.set_blocking(handle, False)
         while message:
-            _, ready, _ = select.select([], [handle], [], max(0.0, until - time.monotonic()))
-            if not ready:
-                raise _Breach(f"it did not take the view within {self.deadline_s:g} s")
+            if not _usable(handle, select.POLLOUT, until):
+                raise _Late(f"it did not take the view within {self.deadline_s:g} s")
             try:
                 message = message[os.write(handle, message) :]
             except OSError as error:
                 raise _Breach("its process ended") from error
 
     def _receive(self, timeout_s: float) -> tuple[Any, ...]:
+        """The child's next answer. What has come of one stays in the inbox when the rest is late."""
         until = time.monotonic() + timeout_s
-        (length,) = _LENGTH.unpack(self._read(_LENGTH.size, until, timeout_s))
-        body = self._read(length, until, timeout_s)
+        while (body := self._take()) is None:
+            self._read(until, timeout_s)
         try:
             answer: tuple[Any, ...] = _Answer(io.BytesIO(body)).load()
         except Exception as error:
             raise _Breach(f"its answer cannot be read ({type(error).__name__}: {error})") from error
+        if not isinstance(answer, tuple) or not answer or len(answer) != _PARTS.get(str(answer[0])):
+            raise _Breach("its answer cannot be read (it is no plan, and no word of what is wrong)")
         return answer
 
-    def _read(self, size: int, until: float, timeout_s: float) -> bytes:
+    def _take(self) -> bytes | None:
+        """A whole answer out of the inbox, if it holds one."""
+        if len(self._inbox) < _LENGTH.size:
+            return None
+        end = _LENGTH.size + _LENGTH.unpack_from(self._inbox)[0]
+        if len(self._inbox) < end:
+            return None
+        body = bytes(self._inbox[_LENGTH.size : end])
+        del self._inbox[:end]
+        return body
+
+    def _read(self, until: float, timeout_s: float) -> None:
         assert self._child is not None and self._child.stdout is not None
-        handle, parts = self._child.stdout.fileno(), bytearray()
-        while len(parts) < size:
-            ready, _, _ = select.select([handle], [], [], max(0.0, until - time.monotonic()))
-            if not ready:
-                raise _Breach(f"it did not answer within {timeout_s:g} s")
-            part = os.read(handle, min(1 << 20, size - len(parts)))
-            if not part:
-                self._child.wait()
-                raise _Breach(f"its process ended ({self._child.returncode})")
-            parts += part
-        return bytes(parts)
+        handle = self._child.stdout.fileno()
+        if not _usable(handle, select.POLLIN, until):
+            raise _Late(f"it did not answer within {timeout_s:g} s")
+        part = os.read(handle, 1 << 20)
+        if part:
+            self._inbox += part
+            return
+        try:
+            raise _Breach(f"its process ended ({self._child.wait(END_S)})")
+        except subprocess.TimeoutExpired:
+            raise _Breach("it closed its answers") from None
 
     def _kill(self, cause: str) -> None:
         self.close()
@@ -230,6 +264,17 @@ class _Answer(pickle.Unpickler):
 
 class _Breach(Exception):
     """The policy did not answer as it must; the words say how."""
+
+
+class _Late(_Breach):
+    """Nothing, or not all, came in time."""
+
+
+def _usable(handle: int, events: int, until: float) -> bool:
+    """Whether a pipe can be used before `until`. By poll: select has no place for a descriptor above 1,023."""
+    poll = select.poll()
+    poll.register(handle, events)
+    return bool(poll.poll(max(0.0, until - time.monotonic()) * 1000))
 
 
 def _kernel(view: View, params: Params, carry: Ints) -> tuple[Plan, Ints]:
