@@ -46,3 +46,10 @@ def test_names_that_count_up_are_shortened():
     assert output.shortened(["a-0", "a-1", "a-2", "a-4", "b-5", "login", "x-y"]) == [
         "a-0..2", "a-4", "b-5", "login", "x-y",
     ]  # fmt: skip
+
+
+def test_a_long_table_is_plain_lines_on_a_terminal_too(capsys, monkeypatch):
+    monkeypatch.setattr(output.sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    output.table([{"id": number} for number in range(output.LONG + 1)], {"id": "ID"})
+    assert capsys.readouterr().out.splitlines() == ["ID", *map(str, range(output.LONG + 1))]

@@ -14,14 +14,18 @@ NARROW = 60
 """Columns below which a terminal is given plain lines: a table would fold each word."""
 
 
+LONG = 500
+"""Rows above which a table is plain lines also on a terminal: rich takes a millisecond a row."""
+
+
 def emit_json(data: Any) -> None:
     """One JSON document on stdout. What could steer a terminal is written as escapes, which read as the same."""
     text = json.dumps(data, ensure_ascii=False, indent=2, default=str)
-    click.echo("".join(c if c.isprintable() or c == "\n" else _escape(c) for c in text))
+    click.echo("\n".join(line if line.isprintable() else _escaped(line) for line in text.split("\n")))
 
 
-def _escape(c: str) -> str:
-    return json.dumps(c)[1:-1]
+def _escaped(line: str) -> str:
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def tell(line: str) -> None:
@@ -54,7 +58,7 @@ def table(
     columns: Mapping[str, str] | Sequence[str],
     empty: str = "Nothing to show.",
 ) -> None:
-    """Rows as a table: by rich on a terminal, aligned plain text (one line a row) elsewhere.
+    """Rows as a table: by rich on a terminal, aligned plain text (one line a row) elsewhere, and when it is long.
 
     `columns`: key -> heading, or only the keys. A missing or None value shows as `-`, under no heading as nothing.
     """
@@ -62,7 +66,7 @@ def table(
     cells = [[_cell(row.get(key), "-" if heading else "") for key, heading in headings.items()] for row in rows]
     if not cells:
         click.echo(empty)
-    elif sys.stdout.isatty() and get_terminal_size().columns >= NARROW:
+    elif sys.stdout.isatty() and get_terminal_size().columns >= NARROW and len(cells) <= LONG:
         _rich(list(headings.values()), cells)
     else:
         _plain(list(headings.values()), cells)
@@ -92,6 +96,8 @@ def _rich(headings: list[str], cells: list[list[str]]) -> None:
 
 def _plain(headings: list[str], cells: list[list[str]]) -> None:
     widths = [max(len(row[i]) for row in [headings, *cells]) for i in range(len(headings))]
+    lines = []
     for row in [headings, *cells]:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        click.echo("  ".join(padded).rstrip())
+        lines.append("  ".join(padded).rstrip())
+    click.echo("\n".join(lines))  # at once: each echo is a write of its own

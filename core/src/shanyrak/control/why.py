@@ -56,9 +56,10 @@ def waiting_words(site: Site) -> dict[int, tuple[str, str]]:
     found: dict[int, tuple[str, str]] = {
         int(job): ("starting", "starts in the next round, if a controller is running") for job in now.plan.start_job
     }
-    for job, mask in zip(now.plan.wait_job.tolist(), now.plan.wait_why.tolist(), strict=True):
-        rule = next((name for name in RULES if mask & Why[name]), "")
-        if rule:
+    masks = now.plan.wait_why.tolist()
+    first = {mask: next((name for name in RULES if mask & Why[name]), "") for mask in set(masks)}
+    for job, mask in zip(now.plan.wait_job.tolist(), masks, strict=True):
+        if rule := first[mask]:
             found[job] = (rule.lower(), BRIEF[rule])
     return found
 
