@@ -42,11 +42,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class ServiceContext:
-    """What a service is run with; it returns soon after `stopped()` is true."""
+    """What a service is run with; it returns soon after `stopped()` is true.
+
+    `open_site()` gives the site (`control.Site`, what every verb calls) over a connection of its own, so that neither the
+    controller nor another thread of the service waits for what it reads; it is closed when the service returns.
+    """
 
     workspace: str
     settings: Any
     stopped: Callable[[], bool]
+    open_site: Callable[[], Any]
 
 
 # ---- what passes between the core and an engine -------------------------------------------------------------

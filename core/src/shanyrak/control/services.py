@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from shanyrak.errors import Problem, UnfitProblem
@@ -55,14 +56,23 @@ class Services:
         for thread in self._threads:
             thread.join(2.0)
 
+    def _run(self, offer: Offer[Service]) -> None:
+        """Run it once; the sites that it opened are closed afterwards, however it ends."""
+        site = self._site
+        with ExitStack() as opened:
+
+            def open_site() -> Site:
+                return opened.enter_context(closing(type(site).open(site.folder, site.manager)))
+
+            settings = site.manager.settings(offer.plugin)
+            context = ServiceContext(str(site.folder), settings, self._stopped, open_site)
+            load(offer.record.target, offer.plugin)(context)
+
     def _keep(self, name: str, offer: Offer[Service]) -> None:
         failures = 0
         while not self._stopped():
             try:
-                context = ServiceContext(
-                    str(self._site.folder), self._site.manager.settings(offer.plugin), self._stopped
-                )
-                load(offer.record.target, offer.plugin)(context)
+                self._run(offer)
                 return
             except BaseException as error:  # a plugin may raise anything; the ring goes on
                 self._failures[name] = str(error) if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
