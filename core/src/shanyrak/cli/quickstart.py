@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shanyrak.cli.called import called
 from shanyrak.cli.mishaps import say
 from shanyrak.cli.opened import as_json
 from shanyrak.cli.output import emit_json
@@ -124,6 +126,7 @@ def _page(first: Quickstart, found: dict[str, Any]) -> None:
                        f"{total.get('held', 0):,} + left {total.get('left', 0):,} cpu-seconds."))  # fmt: skip
     console.print()
     console.print(Text("Try next:", style="bold"))
+    begin = f"{called()} -C {shlex.quote(found['workspace'])}"
     refused = next((row["id"] for row in found["workloads"] if row["state"] == "refused"), found["workloads"][-1]["id"])
     project = found["workloads"][0]["project"]
     for command, purpose in (
@@ -131,7 +134,7 @@ def _page(first: Quickstart, found: dict[str, Any]) -> None:
         ("up", "the controller: runs what is submitted until Ctrl-C (in another terminal)"),
         (f"run --project {project} --walltime 1m --wait -- echo hello", "submit work of your own"),
     ):
-        console.print(Text(f"  shanyrak -C {found['workspace']} {command}", style="cyan"), soft_wrap=True)
+        console.print(Text(f"  {begin} {command}", style="cyan"), soft_wrap=True)
         console.print(Text(f"      {purpose}", style="dim"))
 
 
