@@ -180,3 +180,12 @@ def test_a_policy_that_fails_the_question_does_not_fail_the_answer(
     assert answer["decided_by"].startswith("the core's kernel, because policy odd 1 failed (")
     assert bench.site.eta(1)["kind"] == "none"
     del sys.modules["x_odd_code"]
+
+
+def test_the_list_says_of_an_array_that_a_part_of_it_starts(bench: Bench) -> None:
+    bench.run(array="0-99")
+    bench.run()
+    assert [(row["reason"], row["words"]) for row in bench.site.ps()] == [
+        ("starting", "starts in the next round, if a controller is running"),
+        ("fit", "too few free units"),
+    ]

@@ -60,7 +60,7 @@ def waiting_words(site: Site) -> dict[int, tuple[str, str]]:
     first = {mask: next((name for name in RULES if mask & Why[name]), "") for mask in set(masks)}
     for job, mask in zip(now.plan.wait_job.tolist(), masks, strict=True):
         if rule := first[mask]:
-            found[job] = (rule.lower(), BRIEF[rule])
+            found.setdefault(job, (rule.lower(), BRIEF[rule]))  # of an array a part may start
     return found
 
 
