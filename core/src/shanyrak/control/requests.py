@@ -44,7 +44,7 @@ def _record(writer: Writer, specs: Sequence[Spec], judged: Sequence[Refusal | No
 
     for spec, refusal in zip(specs, judged, strict=True):
         key = (spec.project, spec.key)
-        if len(admitted) >= LINES or key in keys or any(one > first for one in spec.after):
+        if len(admitted) >= LINES or key in keys or max(spec.after, default=0) > first:
             write()
         known = _known(writer, spec) if spec.key else None
         if known:
