@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from shanyrak.policy.stages import Decide, Params
     from shanyrak.policy.view import View
 
+END_S = 1.0
+"""A child that has closed its answers has this long to end by itself."""
 WARM_UP_S = 600.0
 """A child that has not planned the small view by then is started anew. Long, as waiting costs nothing (the core decides
 meanwhile), while a child that is broken off on a busy machine begins its import and its compiling from nothing again."""
 RESPAWN_S = 5.0
-END_S = 1.0
-"""A child that has closed its answers has this long to end by itself."""
 _LENGTH = struct.Struct("<Q")
 _PARTS = {"warm": 1, "plan": 3, "error": 2}
 """What the child may answer, and of how many parts each is."""

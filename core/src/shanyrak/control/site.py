@@ -9,8 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shanyrak.control import collector, facility, reports, requests, tenants
+from shanyrak.control import facility, reports, requests, tenants
 from shanyrak.control.admit import Desk, Receipt
+from shanyrak.control.collector import paused
 from shanyrak.control.decider import Decider, find_policy
 from shanyrak.control.launches import read_secrets
 from shanyrak.errors import PluginProblem, RefusedProblem, UnfitProblem, UsageProblem
@@ -142,7 +143,7 @@ class Site:
     def submit_many(self, requests_: Sequence[Mapping[str, Any] | Spec]) -> list[Receipt]:
         """Submit several in one transaction: all are recorded, or none."""
         hooks = self.manager.decide_admission if self.manager.listens("shanyrak_decide_admission") else None
-        with collector.paused():
+        with paused():
             specs = [one if isinstance(one, Spec) else parse_spec(one) for one in requests_]
             for spec in specs:
                 if spec.secrets:
