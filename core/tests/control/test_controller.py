@@ -36,6 +36,23 @@ def test_rounds_that_change_nothing_write_nothing(bench: Bench) -> None:
         assert len(bench.types()) == count
 
 
+def test_a_policy_that_has_become_active_decides_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the core has decided in its place is decided anew, also when nothing happens."""
+    bench.run()
+    with bench.controller() as controller:
+        settle(controller)
+        asked: list[int] = []
+        decide = controller.decider.decide
+        monkeypatch.setattr(controller.decider, "decide", lambda *given: asked.append(1) or decide(*given))
+        controller.step()
+        assert not asked
+        active = iter([True])
+        monkeypatch.setattr(controller.decider, "tend", lambda: next(active, False))
+        controller.step()
+        controller.step()
+        assert len(asked) == 1
+
+
 def test_an_array_runs_as_many_at_once_as_it_allows(bench: Bench) -> None:
     bench.run(array="5,10-12%2")
     engine = bench.engine()
