@@ -18,7 +18,9 @@ from shanyrak.policy.compiled import inner, jit
 from shanyrak.policy.desk import (
     C_HOLDS, C_QUIET, C_SHORT, C_STARTS, C_STOPS, D_CLAIM, D_GUARD, MOST_STARTS, START_NODES, S_OFF, S_ROW, V_ROW, X_ROW, X_RUN,
 )  # fmt: skip
-from shanyrak.policy.facts import add_job, begin, finish, place_of, promise, queue_tasks, renew, row_of, stopping
+from shanyrak.policy.facts import (
+    add_job, begin, compact, finish, place_of, promise, queue_tasks, renew, row_of, stopping,
+)  # fmt: skip
 from shanyrak.policy.kernel import clear, decide_round, promised_start, write_carry
 
 _next_name = count()
@@ -144,6 +146,8 @@ def _arrive(b: Any, c: Any, w: Any, when: int) -> bool:
     if w[w[Q_SUBMIT] + work] > when:
         return False
     c[T_TAKEN] += 1
+    if b[JOBS] > 2 * b[LIVE] + 32:
+        compact(b)
     _queue(b, w, work, w[w[Q_TASKS] + work], w[w[Q_ROOM] + work])
     if 0 < c[T_QUIET] <= w[w[Q_UNITS] + work]:
         c[T_SKIPPED] += 1
@@ -232,10 +236,22 @@ def settle_round(b: Any, d: Any, c: Any, w: Any, log: Any) -> int:
 
 
 @jit
+def work_of(w: Any, job: int) -> int:
+    """The row of a job's work, or -1."""
+    jobs, size = w[Q_JOB], w[WORKS]
+    if size == 0:
+        return -1
+    at = job - w[jobs]  # numbers mostly follow one another
+    if not (0 <= at < size and w[jobs + at] == job):
+        at = place_of(w, jobs, size, job)
+    return at if at < size and w[jobs + at] == job else -1
+
+
+@jit
 def start_task(b: Any, c: Any, w: Any, log: Any, row: int, nodes: Any, off: int, guard: int) -> None:
     """One task of a row starts on `nodes[off:]`."""
     now, job = c[T_NOW], b[b[J_ID] + row]
-    work = place_of(w, w[Q_JOB], w[WORKS], job)
+    work = work_of(w, job)
     limit, width = w[w[Q_LIMIT] + work], w[w[Q_WIDTH] + work]
     length = limit if w[w[Q_RUNTIME] + work] == 0 else min(limit, w[w[Q_RUNTIME] + work])
     run, at, first = c[T_RUN] + 1, log[LOGGED], log[LOGGED_NODES]
@@ -289,10 +305,3 @@ def stop_task(b: Any, c: Any, log: Any, at: int, job: int) -> None:
         renew(b, at, end, c, c[SCRATCH])
     if run >= c[T_FIRST]:
         log[log[L_END] + run - c[T_FIRST]], log[log[L_STOPPED] + run - c[T_FIRST]] = end, job
-
-
-@jit
-def work_of(w: Any, job: int) -> int:
-    """The row of a job's work, or -1."""
-    at = place_of(w, w[Q_JOB], w[WORKS], job)
-    return at if at < w[WORKS] and w[w[Q_JOB] + at] == job else -1

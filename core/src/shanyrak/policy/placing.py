@@ -15,7 +15,7 @@ from shanyrak.policy.desk import (
     D_STARTED, E_ACCOUNT, E_AT, E_NODE, E_UNITS, HOLD_NODES, K_FIT, K_NODE, K_SINCE, K_WEIGHT, LOW, MOST_HOLDS, MOST_HOLD_NODES,
     P_FIRST, P_NODES, P_RESERVED, SPENT, START_NODES, S_OFF, S_ROW, V_AT, V_KIND, V_OFF, V_ROW, WALK,
 )  # fmt: skip
-from shanyrak.policy.room import add_entry, add_instant, add_to_walk, drop_entry, lasts, occupy
+from shanyrak.policy.room import add_entries, add_instant, add_to_walk, drop_entries, lasts, occupy
 
 
 @inner
@@ -154,18 +154,22 @@ def earliest(b: Any, d: Any, now: int, row: int, caps: bool) -> int:
 
 
 @inner
-def _take(b: Any, d: Any, now: int, row: int, at: int, node: int, sign: int) -> None:
-    """One node of a task over [at, at + limit), with its entries; `sign` -1 gives it back."""
+def _take(b: Any, d: Any, now: int, row: int, at: int, nodes: int, sign: int) -> None:
+    """The nodes `d[nodes:]` for a task over [at, at + limit), its headroom and its hold; `sign` -1 gives them back."""
     units, account, end = b[b[J_UNITS] + row], b[b[J_ACCOUNT] + row], at + b[b[J_LIMIT] + row]
-    occupy(b, d, now, node, units * sign, at, end)
+    width = b[b[J_WIDTH] + row]
+    for w in range(width):
+        occupy(b, d, now, d[nodes + w], units * sign, at, end)
     if sign > 0:
         if at > now:
-            add_entry(d, at, node, -units, account)
-        add_entry(d, end, node, units, account)
+            add_entries(d, at, nodes, width, -units, account)
+        add_entries(d, end, nodes, width, units, account)
     else:
         if at > now:
-            drop_entry(d, at, node, -units, account)
-        drop_entry(d, end, node, units, account)
+            drop_entries(d, at, nodes, width, -units, account)
+        drop_entries(d, end, nodes, width, units, account)
+    _take_headroom(b, d, now, row, at, sign)
+    _spend(b, d, row, sign)
 
 
 @inner
@@ -184,11 +188,10 @@ def start(b: Any, d: Any, now: int, row: int) -> None:
     width, s, used = b[b[J_WIDTH] + row], d[C_STARTS], d[C_START_NODES]
     d[d[S_ROW] + s], d[d[S_OFF] + s] = row, used
     d[C_STARTS], d[C_START_NODES] = s + 1, used + width
+    nodes = d[START_NODES] + used
     for w in range(width):
-        d[d[START_NODES] + used + w] = d[d[K_NODE] + w]
-        _take(b, d, now, row, now, d[d[K_NODE] + w], 1)
-    _take_headroom(b, d, now, row, now, 1)
-    _spend(b, d, row, 1)
+        d[nodes + w] = d[d[K_NODE] + w]
+    _take(b, d, now, row, now, nodes, 1)
     d[d[D_STARTED] + row] += 1
 
 
@@ -202,16 +205,14 @@ def reserve(b: Any, d: Any, now: int, row: int, at: int, kind: int, walked: bool
     if h >= d[MOST_HOLDS] or used + width > d[MOST_HOLD_NODES]:
         d[C_SHORT] = 1
         return -1
+    nodes = d[HOLD_NODES] + used
     for w in range(width):
-        d[d[HOLD_NODES] + used + w] = d[d[K_NODE] + w]
+        d[nodes + w] = d[d[K_NODE] + w]
     if at > now:
         add_instant(b, d, now, at, walked)
     d[d[V_ROW] + h], d[d[V_AT] + h], d[d[V_OFF] + h], d[d[V_KIND] + h] = row, at, used, kind
     d[C_HOLDS], d[C_HOLD_NODES] = h + 1, used + width
-    for w in range(width):
-        _take(b, d, now, row, at, d[d[HOLD_NODES] + used + w], 1)
-    _take_headroom(b, d, now, row, at, 1)
-    _spend(b, d, row, 1)
+    _take(b, d, now, row, at, nodes, 1)
     d[d[D_BOOKED] + row] = 1
     if kind != CLAIMED:
         d[d[P_RESERVED] + b[b[J_POOL] + row]] += 1
@@ -222,10 +223,7 @@ def reserve(b: Any, d: Any, now: int, row: int, at: int, kind: int, walked: bool
 def lift(b: Any, d: Any, now: int, h: int) -> None:
     """Take a reservation back."""
     row, at, off = d[d[V_ROW] + h], d[d[V_AT] + h], d[d[V_OFF] + h]
-    for w in range(b[b[J_WIDTH] + row]):
-        _take(b, d, now, row, at, d[d[HOLD_NODES] + off + w], -1)
-    _take_headroom(b, d, now, row, at, -1)
-    _spend(b, d, row, -1)
+    _take(b, d, now, row, at, d[HOLD_NODES] + off, -1)
     d[d[V_AT] + h] = -1
     d[d[D_BOOKED] + row] = 0
     if d[d[V_KIND] + h] != CLAIMED:

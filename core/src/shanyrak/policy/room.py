@@ -65,31 +65,54 @@ def _lay_windows(b: Any, d: Any, now: int) -> None:
 @inner
 def add_entry(d: Any, at: int, node: int, units: int, account: int) -> None:
     """A node (and an account) get `units` at a time after now."""
+    place = _open_entries(d, at, 1)
+    if place >= 0:
+        d[d[E_NODE] + place], d[d[E_UNITS] + place], d[d[E_ACCOUNT] + place] = node, units, account
+
+
+@inner
+def add_entries(d: Any, at: int, nodes: int, width: int, units: int, account: int) -> None:
+    """Each of the nodes in `d[nodes:]` gets `units` at a time after now, and the account all of them."""
+    place = _open_entries(d, at, width)
+    if place >= 0:
+        for w in range(width):
+            d[d[E_NODE] + place + w] = d[nodes + w]
+            d[d[E_UNITS] + place + w], d[d[E_ACCOUNT] + place + w] = units, account
+
+
+@inner
+def _open_entries(d: Any, at: int, width: int) -> int:
+    """Room for so many entries of a time, after those of the same time; the first, or -1 when the desk is too small."""
     size, when = d[C_ENTRIES], d[E_AT]
-    if size >= d[MOST_ENTRIES]:
+    if size + width > d[MOST_ENTRIES]:
         d[C_SHORT] = 1
-        return
+        return -1
     place = size
     while place > 0 and d[when + place - 1] > at:
         place -= 1
     if place < size:
         for name in range(E_AT, E_ACCOUNT + 1):
-            move_up(d, d[name] + place, d[name] + size, 1)
-    d[when + place], d[d[E_NODE] + place] = at, node
-    d[d[E_UNITS] + place], d[d[E_ACCOUNT] + place] = units, account
-    d[C_ENTRIES] = size + 1
+            move_up(d, d[name] + place, d[name] + size, width)
+    for w in range(width):
+        d[when + place + w] = at
+    d[C_ENTRIES] = size + width
+    return place  # type: ignore[no-any-return]
 
 
 @inner
-def drop_entry(d: Any, at: int, node: int, units: int, account: int) -> None:
-    """Take back one entry that is as said here."""
+def drop_entries(d: Any, at: int, nodes: int, width: int, units: int, account: int) -> None:
+    """Take back what `add_entries` added when it was told the same."""
     size = d[C_ENTRIES]
-    for i in range(size):
-        same = d[d[E_AT] + i] == at and d[d[E_NODE] + i] == node
-        if same and d[d[E_UNITS] + i] == units and d[d[E_ACCOUNT] + i] == account:
+    for i in range(size - width + 1):
+        same = d[d[E_AT] + i] == at and d[d[E_UNITS] + i] == units and d[d[E_ACCOUNT] + i] == account
+        w = 0
+        while same and w < width:
+            same = d[d[E_AT] + i + w] == at and d[d[E_NODE] + i + w] == d[nodes + w]
+            w += 1
+        if same:
             for name in range(E_AT, E_ACCOUNT + 1):
-                move_down(d, d[name] + i + 1, d[name] + size, 1)
-            d[C_ENTRIES] = size - 1
+                move_down(d, d[name] + i + width, d[name] + size, width)
+            d[C_ENTRIES] = size - width
             return
 
 
