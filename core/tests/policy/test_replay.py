@@ -20,11 +20,11 @@ from shanyrak.policy.drive import Arrivals, Log, replay
 from shanyrak.policy.mirror import Mirror
 from shanyrak.policy.stages import Stages, as_decide
 
-SETTINGS = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 def world(seed: int, pool: bool) -> tuple[Mirror, Arrivals]:
-    """A pool of 8 units or three nodes of 4, two accounts of which one may have a cap, 40 jobs."""
+    """A pool of 8 units or three nodes of 4, two accounts of which one may have a cap, 30 jobs."""
     rng = np.random.default_rng(seed)
     mirror = Mirror(half_life=20_000)
     mirror.pool(0, 0)
@@ -36,7 +36,7 @@ def world(seed: int, pool: bool) -> tuple[Mirror, Arrivals]:
         mirror.left(account, 0, int(rng.choice([400, MANY])))
     if rng.random() < 0.3:
         mirror.window(1, [0], 20_000, 30_000)
-    n = 40
+    n = 30
     at = np.sort(rng.integers(0, 60, n) * 1000)
     width = np.ones(n, np.int64) if pool else rng.integers(1, 4, n)
     limit = 1000 * rng.integers(1, 20, n)
