@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from shanyrak import hookspecs
-from shanyrak.config.commons import Commons, Pool, Sector
+from shanyrak.config.commons import Commons, Pool, Sector, ServiceClass
 from shanyrak.journal.fold import CHANGES
 from shanyrak.model import reasons, states
 from shanyrak.model.workload import Retry, Spec
@@ -69,11 +69,14 @@ def test_the_states_are_drawn_as_they_are():
 
 def test_every_field_of_a_spec_is_in_the_docs():
     use = section((DOCS / "use" / "README.md").read_text(), "| field | flag |", "A field that does not exist")
-    fields = set(Spec.model_fields) - {"retry"} | {f"retry.{name}" for name in Retry.model_fields}
+    fields = {field.alias or name for name, field in Spec.model_fields.items()} - {"retry"}
+    fields |= {f"retry.{name}" for name in Retry.model_fields}
     assert set(first_cells(use)) == fields
 
 
-@pytest.mark.parametrize(("table", "model"), [("[[pools]]", Pool), ("[sectors.NAME]", Sector)])
+@pytest.mark.parametrize(
+    ("table", "model"), [("[[pools]]", Pool), ("[sectors.NAME]", Sector), ("[classes.NAME]", ServiceClass)]
+)
 def test_every_key_of_a_table_is_in_the_docs(table, model):
     assert keys()[table] == set(model.model_fields)
 
@@ -81,13 +84,13 @@ def test_every_key_of_a_table_is_in_the_docs(table, model):
 def test_every_key_of_commons_toml_is_in_the_docs():
     documented = keys()
     for name in ("site", "policy", "accounts", "roles", "plugins"):
-        wanted = set(Commons.model_fields[name].annotation.model_fields) - {"tables"}
+        wanted = set(Commons.model_fields[name].annotation.model_fields) - {"tables", "settings"}
         assert documented[f"[{name}]"] == wanted
 
 
 def keys() -> dict[str, set[str]]:
     """The keys of each table of commons.toml as docs/operate lists them."""
-    text = section((DOCS / "operate" / "README.md").read_text(), "| table | key |", "Fair share and floors")
+    text = section((DOCS / "operate" / "README.md").read_text(), "| table | key |", "**Service classes**")
     found: dict[str, set[str]] = {}
     table = ""
     for line in text.splitlines():

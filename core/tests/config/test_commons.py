@@ -6,6 +6,7 @@ import pytest
 from shanyrak.config.commons import SECTORS, Commons, load_commons
 from shanyrak.config.fields import units_of
 from shanyrak.config.light import find_workspace, plugin_tables, require_workspace
+from shanyrak.config.params import params
 from shanyrak.errors import Problem, UnfitProblem, UsageProblem
 
 POOL = """
@@ -47,6 +48,44 @@ def test_named_sectors_are_all_there_are(tmp_path):
     assert list(commons.sectors) == ["school"]
     school = commons.sectors["school"]
     assert (school.weight, units_of(school.floor, 512), units_of(school.cap, 512)) == (3, 128, 100)
+
+
+CLASSES = """
+[classes.learner]
+promise = "never"
+[classes.batch]
+[classes.public]
+promise = "always"
+sectors = ["public"]
+[policy]
+large = "10%"
+depth = 3
+[policy.settings]
+age_weight = 5
+order = "fair"
+"""
+
+
+def test_classes_rank_in_the_order_of_the_file_and_become_masks(tmp_path):
+    commons = load(tmp_path, POOL + POOL.replace("h200", "old").replace("64", "4") + CLASSES)
+    assert [(name, c.promise) for name, c in commons.classes.items()] == [
+        ("learner", "never"), ("batch", "large"), ("public", "always"),
+    ]  # fmt: skip
+    assert params(commons) == {
+        "age_weight": 5, "order": "fair", "margin": 60_000, "depth": 3, "half_life": 7 * 86_400_000,
+        "promise_classes": 0b100, "promise_never": 0b001, "promise_units": 3,
+    }  # fmt: skip
+
+
+def test_without_a_table_services_and_large_work_are_promised_a_start(tmp_path):
+    told = params(load(tmp_path, POOL))
+    assert (told["promise_classes"], told["promise_never"], told["promise_units"]) == (0b10, 0, 128)
+    assert params(load(tmp_path, POOL + "[policy]\nlarge = 0\n"))["promise_units"] == 0, "all work"
+    assert params(load(tmp_path, POOL + "[policy]\nlarge = '0%'\n"))["promise_units"] == 0
+    two = POOL + POOL.replace("h200", "old").replace("64", "1") + "[policy]\nlarge = 64\n"
+    assert params(load(tmp_path, two))["promise_units"] == 64, "a number is itself, whatever a pool has"
+    small = POOL.replace("64", "1").replace("units = 8", "units = 2")
+    assert params(load(tmp_path, small))["promise_units"] == 1, "a share is never of nothing"
 
 
 def test_shares_round_down_and_stay_within_the_whole():
@@ -139,6 +178,25 @@ BAD = {
         "[plugins] disabled: 'x': input should be a valid tuple",
     ),
     "pools a table": ("[pools]\nname = 'a'\n", "pools: input should be a valid tuple"),
+    "unknown promise": (
+        POOL + "[classes.a]\npromise = 'often'\n",
+        "[classes.a] promise: 'often': input should be 'always', 'large' or 'never'",
+    ),
+    "a class for a sector that is not there": (
+        POOL + "[classes.a]\nsectors = ['nobody']\n",
+        "class 'a' names the sector 'nobody', which is not declared",
+    ),
+    "a fraction as a setting": (
+        POOL + "[policy.settings]\nage = 0.5\n",
+        "[policy.settings] age: 0.5: a setting is a whole number or a text",
+    ),
+    "a table as a setting": (POOL + "[policy.settings.age]\nx = 1\n", "[policy.settings] age: a setting is a whole"),
+    "a setting in capitals": (POOL + "[policy.settings]\nAge = 1\n", "[policy.settings] Age"),
+    "a setting that is the core's": (
+        POOL + "[policy.settings]\nmargin = 5\n",
+        "[policy] settings: 'margin' is what the core tells every policy",
+    ),
+    "no depth": (POOL + "[policy]\ndepth = 0\n", "[policy] depth: 0: input should be greater than or equal to 1"),
     "bad store": (
         POOL + "[accounts]\nstore = 'journal'\n",
         "[accounts] store: 'journal': string should match",

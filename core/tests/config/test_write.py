@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from shanyrak.config import write
-from shanyrak.config.commons import Commons, Pool, Sector, load_commons
+from shanyrak.config.commons import Commons, Pool, Sector, ServiceClass, load_commons
 from shanyrak.config.write import rendered, set_disabled, write_new
 from shanyrak.errors import UnfitProblem, UsageProblem
 
@@ -35,10 +35,21 @@ def test_a_new_file_is_private_and_reads_back(tmp_path):
 
 def test_every_key_of_a_new_file_is_explained(tmp_path):
     text = rendered(COMMONS)
-    for model in (Pool, Sector):
+    for model in (Pool, Sector, ServiceClass):
         for field in model.model_fields.values():
             assert field.description in text
     assert "# cap: " in text, "a key without a value is shown as a comment"
+
+
+def test_classes_and_settings_of_a_policy_read_back_in_their_order():
+    data = {
+        "pools": COMMONS.pools,
+        "policy": {"settings": {"words": 'a "quoted" # text', "age": -3}},
+        "classes": {"learner": {"promise": "never"}, "batch": {}, "a": {"sectors": ["public"], "description": "x"}},
+    }
+    again = Commons.model_validate(tomllib.loads(rendered(Commons.model_validate(data))))
+    assert list(again.classes) == ["learner", "batch", "a"] and again.classes["a"].sectors == ("public",)
+    assert again.policy.settings == {"words": 'a "quoted" # text', "age": -3}
 
 
 def test_an_existing_workspace_is_never_overwritten(tmp_path):

@@ -72,6 +72,7 @@ class World:
             {"after": [self.work(n)], "retry": {"unfenced": True}},
             {"term": "20s", "walltime": "7.5s"},
             {"cpus": 99},
+            {"class": "service", "cpus": 4, "array": "0-2"},
         ]
         self.bench.run("pq"[n % 2], **shapes[n % len(shapes)])
 
@@ -110,7 +111,15 @@ class World:
     def declare(self, n: int) -> None:
         pools = [{**CPU, "nodes": 1 + n % 3, "units": [4, 3][n // 3 % 2]}, GPU][: 1 + (n // 6 % 3 > 0)]
         sectors = {name: {"weight": 1 + n % 2} for name in ("startup", "learner", "public")[: 2 + n % 2]}
-        commons = Commons.model_validate({"pools": pools, "policy": {"active": "kernel"}, "sectors": sectors})
+        names = [("batch", "service"), ("learner", "batch", "service"), ("service", "learner")][n // 18 % 3]
+        commons = Commons.model_validate(
+            {
+                "pools": pools,
+                "policy": {"active": "kernel"},
+                "sectors": sectors,
+                "classes": {name: {} for name in names},
+            }
+        )
         facility.declare(self.site.journal, "me", commons)
 
     def node(self, n: int) -> None:

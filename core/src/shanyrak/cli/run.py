@@ -26,6 +26,7 @@ REFUSED = RefusedProblem.exit_code
 )
 @click.option("--name", help="A name for people.")
 @click.option("--pool", help="Run in this pool only.")
+@click.option("--class", "class", help="Its service class; default: batch.")
 @click.option("--gpus", type=int, help="GPUs a node.")
 @click.option("--cpus", type=int, help="CPUs a node.")
 @click.option("--mem", help="Memory a node, such as 4G.")

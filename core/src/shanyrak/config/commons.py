@@ -6,9 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, field_validator, model_validator
 
-from shanyrak.config.fields import Duration, Memory, Name, Share
+from shanyrak.config.fields import Duration, Memory, Name, Setting, SettingName, Share
 from shanyrak.config.light import FILE
 from shanyrak.config.validate import validated
 from shanyrak.errors import UnfitProblem
@@ -63,6 +63,23 @@ class PolicyTable(Closed):
         le=60 * SECOND,
         description="How long a decision may take before the core decides itself.",
     )
+    large: Share = Field(
+        default="25%",
+        description="Work of a class whose promise is 'large' gets one from this size on: units, or a share of a pool. 0: all.",
+    )
+    depth: StrictInt = Field(
+        default=1, ge=1, le=1000, description="How many waiting works of a pool have their start reserved at once."
+    )
+    settings: dict[SettingName, Setting] = Field(default_factory=dict, max_length=100, exclude=True)
+    """[policy.settings]: whole numbers and text for the active policy, by its own names."""
+
+    @field_validator("settings")
+    @classmethod
+    def _not_ours(cls, value: dict[str, int | str]) -> dict[str, int | str]:
+        taken = next((name for name in value if name in PARAMS), None)
+        if taken:
+            raise ValueError(f"'{taken}' is what the core tells every policy, not a setting of one")
+        return value
 
 
 class AccountsTable(Closed):
@@ -93,6 +110,19 @@ class Sector(Closed):
     cap: Share | None = Field(default=None, description="Units it never goes over, like 128 or '50%'. Absent: no cap.")
 
 
+class ServiceClass(Closed):
+    """[classes.NAME]: what work may count on. The order in the file is their rank, the highest last."""
+
+    description: Line = Field(default="", description="What it is for.")
+    promise: Literal["always", "large", "never"] = Field(
+        default="large",
+        description="Which of its work is promised a start: 'always' any, 'large' from [policy] large on, 'never' none.",
+    )
+    sectors: tuple[Name, ...] = Field(
+        default=(), description="Sectors whose projects may ask for it. Empty: all of them."
+    )
+
+
 class RolesTable(Closed):
     """[roles]: users of this operating system. The owner of the workspace is always both."""
 
@@ -120,6 +150,13 @@ class PluginsTable(Closed):
 
 SECTORS = ("startup", "university", "business", "public", "learner")
 """The sectors of a site that names none."""
+CLASSES = {
+    "batch": ServiceClass(description="Work that waits its turn and ends."),
+    "service": ServiceClass(description="Work that others rely on.", promise="always"),
+}
+"""The service classes of a site that names none."""
+PARAMS = ("margin", "depth", "half_life", "promises", "promise_classes", "promise_never", "promise_units")
+"""What the core tells every policy beside the view."""
 
 
 class Commons(Closed):
@@ -132,6 +169,7 @@ class Commons(Closed):
     sectors: dict[Name, Sector] = Field(
         default_factory=lambda: {name: Sector() for name in SECTORS}, min_length=1, max_length=1000
     )
+    classes: dict[Name, ServiceClass] = Field(default_factory=lambda: dict(CLASSES), min_length=1, max_length=32)
     roles: RolesTable = Field(default_factory=RolesTable)
     plugins: PluginsTable = Field(default_factory=PluginsTable)
 
@@ -146,6 +184,10 @@ class Commons(Closed):
         percents = [s.floor for s in self.sectors.values() if isinstance(s.floor, str)]
         if sum(int(floor.rstrip("%")) for floor in percents) > 100:
             raise ValueError("the floors of all sectors are more than 100% together")
+        for name, kind in self.classes.items():
+            unknown = next((sector for sector in kind.sectors if sector not in self.sectors), None)
+            if unknown:
+                raise ValueError(f"class '{name}' names the sector '{unknown}', which is not declared")
         return self
 
     def pool(self, name: str) -> Pool | None:

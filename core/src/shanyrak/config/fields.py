@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator
 
 from shanyrak.model.quantities import (
+    LARGEST,
     MOST_BYTES,
     parse_duration,
     parse_memory,
@@ -47,6 +48,19 @@ def _share(value: Any) -> Any:
     raise ValueError("write a number of units, like 64, or a share of all, like '25%'")
 
 
+def _setting_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", value):
+        raise ValueError("name a setting with lower-case letters, digits and '_', starting with a letter, at most 64")
+    return value
+
+
+def _setting(value: Any) -> Any:
+    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST
+    if whole or (isinstance(value, str) and len(value) <= 1000):
+        return value
+    raise ValueError("a setting is a whole number or a text")
+
+
 Duration = Annotated[int, BeforeValidator(_duration), PlainSerializer(render_duration)]
 """Milliseconds; text in the file."""
 
@@ -54,6 +68,10 @@ Memory = Annotated[int, BeforeValidator(_memory), Field(ge=2**20, le=MOST_BYTES)
 """Bytes, at least 1M; text or bytes in the file."""
 
 Name = Annotated[str, AfterValidator(_name)]
+SettingName = Annotated[str, AfterValidator(_setting_name)]
+Setting = Annotated[int | str, PlainValidator(_setting)]
+"""What a policy may be told: all that canonical JSON keeps exactly."""
+
 Share = Annotated[int | str, BeforeValidator(_share)]
 """Whole units, or `N%` of all units of a kind; see `units_of`."""
 

@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,11 +99,18 @@ def rendered(commons: Commons) -> str:
         "# Pools of equal nodes; a pool has one engine and one unit. If an engine reports less, that counts.",
         *(_table("[[pools]]", pool, comments=index == 0) for index, pool in enumerate(commons.pools)),
         _table("[policy]", commons.policy),
+        "# What the active policy itself can be told; its own page lists it.",
+        _raw("[policy.settings]", commons.policy.settings),
         _table("[accounts]", commons.accounts),
         "# Kinds of tenants. These are all: a sector that is not here does not exist.",
         *(
             _table(f"[sectors.{name}]", sector, comments=index == 0)
             for index, (name, sector) in enumerate(commons.sectors.items())
+        ),
+        "# Service classes, in the order of their rank: the last goes first. Work that names none is `batch`.",
+        *(
+            _table(f"[classes.{name}]", kind, comments=index == 0)
+            for index, (name, kind) in enumerate(commons.classes.items())
         ),
         "# Users of this operating system. The owner of this folder may do everything.",
         _table("[roles]", commons.roles),
@@ -133,7 +140,7 @@ def _table(header: str, table: object, comments: bool = True) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _raw(header: str, table: dict[str, object]) -> str:
+def _raw(header: str, table: Mapping[str, object]) -> str:
     import tomlkit
 
     return f"{header}\n{tomlkit.dumps(table)}"

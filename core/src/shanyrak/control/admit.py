@@ -1,13 +1,13 @@
 """Admission: a request is reduced to units, held against the rules, and becomes a submission, queued or refused.
 
-Rules, in order; the first that refuses is the reason: `fits` (it can run here at all), `grant` (one attempt fits in
-what the project's grants still have), then every plugin's admission hook.
+Rules, in order; the first that refuses is the reason: `fits` (it can run here at all), `class` (its sector may ask for this
+service class), `grant` (one attempt fits in what the project's grants still have), then every plugin's admission hook.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from shanyrak.errors import RefusedProblem, UsageProblem
 from shanyrak.exchange import Refusal, Request
 from shanyrak.journal.store import Rows
 from shanyrak.model import reasons, states
+from shanyrak.model.classes import standard
 from shanyrak.model.facility import Placement, Pool, place
 from shanyrak.model.quantities import amount_words, duration_words
 from shanyrak.model.workload import Spec
@@ -43,6 +44,9 @@ class Desk:
     actor: str
     now: int
     default_walltime: int
+    reserved: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Service classes that not every sector may ask for: those that may."""
+    classes: list[str] = field(default_factory=list)
     pools: list[tuple[int, Pool]] = field(default_factory=list)
     projects: dict[str, tuple[str, int]] = field(default_factory=dict)
     credits: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -52,6 +56,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.pools = read_pools(self.rows)
+        self.classes = [name for (name,) in self.rows.all("SELECT name FROM class ORDER BY number")]
         self.projects = {
             id_: (sector, account) for id_, sector, account in self.rows.all("SELECT id, sector, account FROM project")
         }
@@ -67,13 +72,14 @@ class Desk:
 
         Raises UsageProblem for unknown names.
         """
-        _, account = self._project(spec.project)
+        sector, account = self._project(spec.project)
+        class_ = self._class(spec.class_)
         after, stale = self._after(spec)
         array = spec.tasks
         walltime = spec.walltime or self.default_walltime
         placement, pool_id, refusal = self._place(spec)
         if placement and not stale:
-            refusal = self._grant(spec.project, placement, walltime) or judged
+            refusal = self._may(class_, sector) or self._grant(spec.project, placement, walltime) or judged
         refusal = stale or refusal
         note = placement.note if placement else ""
         state = states.REFUSED if refusal else states.QUEUED
@@ -85,6 +91,7 @@ class Desk:
             "spec": spec.asked(),
             "title": spec.title,
             "pool": pool_id,
+            "class": class_,
             "width": placement.width if placement else spec.width,
             "units": placement.units if placement else 0,
             "tasks": len(array),
@@ -110,6 +117,21 @@ class Desk:
         if found is None:
             raise unknown("project", project, self.projects, "add it with `shanyrak project add`")
         return found
+
+    def _class(self, name: str) -> int:
+        if not name:
+            return standard(self.classes)
+        if name not in self.classes:
+            raise unknown("class", name, self.classes, f"use one of {', '.join(self.classes)}")
+        return self.classes.index(name)
+
+    def _may(self, class_: int, sector: str) -> Refusal | None:
+        sectors = self.reserved.get(self.classes[class_], ()) if self.classes else ()
+        if not sectors or sector in sectors:
+            return None
+        words = f"class {self.classes[class_]} is for projects of the sectors {', '.join(sectors)}, not {sector}"
+        open_ = [name for name in self.classes if sector in self.reserved.get(name, (sector,))]
+        return Refusal("class", words, nearest=f"the same with --class {open_[0]}" if open_ else "")
 
     def _place(self, spec: Spec) -> tuple[Placement | None, int, Refusal | None]:
         """Where it can run, with the pool's number; or why never. The same sizes are worked out once a batch."""
@@ -177,7 +199,7 @@ class Desk:
             placement.units,
             len(spec.tasks),
             spec.walltime or self.default_walltime,
-            spec.model_dump(mode="json", exclude={"env", "secrets"}),
+            spec.model_dump(mode="json", by_alias=True, exclude={"env", "secrets"}),
             self.now,
         )
 

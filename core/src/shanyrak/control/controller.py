@@ -219,8 +219,10 @@ class Controller:
         self.decider, self._carry = decider, []
 
     def _change_engines(self) -> None:
-        """The facility was declared anew: engines are made for it as it is now."""
+        """The facility was declared anew: engines and the policy's settings are made for it as it is now."""
         try:
+            self.site.reload()
+            self.decider.params = self.site.params()
             engines = self.site.engines()
         except Problem as problem:
             log.warning("%s", problem)

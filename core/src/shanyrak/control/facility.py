@@ -25,7 +25,8 @@ def declared_pools(commons: Commons) -> list[Pool]:
 def declare(journal: Journal, actor: str, commons: Commons) -> bool:
     """Bring the journal up to what commons.toml declares; True when that changed anything.
 
-    Pools, nodes and sectors keep their numbers for ever; what is no longer declared is not used any more.
+    Pools, nodes and sectors keep their numbers for ever; what is no longer declared is not used any more. Service
+    classes are numbered by their place in the file, and work follows the name of its class.
     """
     with journal.read() as rows:
         if not _difference(rows, commons):
@@ -46,6 +47,7 @@ def _difference(rows: Rows, commons: Commons) -> dict[str, Any]:
     total = sum(pool.nodes * pool.units for pool in pools)
     numbers = _Numbers(rows)
     wanted: dict[str, Any] = {"pools": [], "nodes": [], "sectors": []}
+    wanted["classes"] = [[number, name, c.promise] for number, (name, c) in enumerate(commons.classes.items())]
     for pool in pools:
         number = numbers.of("pool", pool.name)
         wanted["pools"].append(
@@ -87,6 +89,7 @@ def _declared(rows: Rows, sectors: set[int]) -> dict[str, Any]:
             )
             if row[0] in sectors
         ],
+        "classes": [list(row) for row in rows.all("SELECT number, name, promise FROM class ORDER BY number")],
     }
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shanyrak.journal.events import Event
 from shanyrak.journal.journal import events
 from shanyrak.journal.store import Rows
+from shanyrak.model.classes import renumbered
 from shanyrak.model.states import ENDED
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Row(NamedTuple):
     submitted: int
     at_once: int
     project: str
+    class_: int
 
 
 @dataclass(slots=True)
@@ -69,6 +71,8 @@ class Feed:
         self.jobs: dict[int, Row] = {}
         self._waiting: dict[int, int] = {}
         self._live: dict[int, int] = {}
+        self._promised: dict[int, int] = {}
+        self._classes: list[str] = []
         self._mask: dict[int, int] = {}
         self._site_paused = False
         self._paused: set[str] = set()
@@ -101,28 +105,29 @@ class Feed:
             self._open_credit(id_, project, unit, state == "active", left)
         for id_, nodes, start, until in rows.all('SELECT id, nodes, start, until FROM "window" WHERE present = 1'):
             self._window(id_, json.loads(nodes), start, until)
+        self._classes = [name for (name,) in rows.all("SELECT name FROM class ORDER BY number")]
         self._load_work(rows)
 
     def _load_work(self, rows: Rows) -> None:
         for row in rows.all(
-            "SELECT id, account, pool, width, units, walltime, submitted, at_once, project, tasks - next, again, held,"
+            "SELECT id, account, pool, width, units, walltime, submitted, at_once, project, class, tasks - next, again, held,"
             " waits, backoff, live, promised FROM workload WHERE ended = 0 ORDER BY id"
         ):
-            id_, job = row[0], Row(*row[1:9])
-            fresh, again, held, waits, backoff, live, promised = row[9:]
+            id_, job = row[0], Row(*row[1:10])
+            fresh, again, held, waits, backoff, live, promised = row[10:]
             why = self._why
             mask = (why.HOLD if held else 0) | (why.AFTER if waits else 0) | (why.BACKOFF if backoff else 0)
             self._open_job(id_, job, int(mask), live)
             if tasks := fresh + len(json.loads(again)):
                 self._submit(id_, tasks)
             if promised:
-                self.mirror.promise(id_, promised)
-        for run, token, id_, nodes, intent, started, walltime in rows.all(
-            "SELECT id, token, workload, nodes, intent, started, walltime FROM attempt WHERE open = 1 ORDER BY id"
+                self._promise(id_, promised)
+        for run, token, id_, nodes, intent, started, walltime, class_ in rows.all(
+            "SELECT id, token, workload, nodes, intent, started, walltime, class FROM attempt WHERE open = 1 ORDER BY id"
         ):
             job, begin = self.jobs[id_], started or intent
             self._runs[token] = (run, walltime)
-            self.mirror.adopt(run, id_, job.account, job.units, json.loads(nodes), begin, begin + walltime)
+            self.mirror.adopt(run, id_, job.account, job.units, json.loads(nodes), begin, begin + walltime, class_)
 
     def _put_node(self, id_: int, node: Node) -> None:
         self._nodes[id_] = node
@@ -173,6 +178,7 @@ class Feed:
             room,
             job.walltime,
             job.submitted,
+            class_=job.class_,
             block=self._mask[id_],
         )
 
@@ -205,6 +211,23 @@ class Feed:
                 self._put_node(id_, replace(node, present=0))
         for id_, _, weight, floor, cap in data["sectors"]:
             self.mirror.account(id_, -1, weight, floor, cap)
+        if "classes" in data:
+            self._reclass([name for _, name, _ in data["classes"]])
+
+    def _reclass(self, names: list[str]) -> None:
+        """The order of the classes has changed: what waits goes along with the name of its class."""
+        moved = renumbered(self._classes, names)
+        self._classes = names
+        for id_, job in self.jobs.items():
+            if job.class_ not in moved:
+                continue
+            self.jobs[id_] = job._replace(class_=moved[job.class_])
+            if waiting := self._waiting[id_]:
+                promised = self._promised.get(id_, 0)
+                self.mirror.unqueue(id_)
+                self._waiting[id_] = 0
+                self._submit(id_, waiting)
+                self._promise(id_, promised)
 
     def _on_node_reported(self, event: Event, data: dict[str, Any]) -> None:
         for id_, units, up, _ in data["nodes"]:
@@ -271,6 +294,7 @@ class Feed:
             event.time,
             data["at_once"],
             data["project"],
+            data.get("class", 0),
         )
         self._open_job(data["id"], job, int(self._why.AFTER) if data["after"] else 0)
         self._submit(data["id"], data["tasks"])
@@ -295,6 +319,7 @@ class Feed:
         if not self._live[id_] and not self._waiting[id_]:
             for table in (self.jobs, self._live, self._mask, self._waiting):
                 del table[id_]
+            self._promised.pop(id_, None)
 
     def _on_attempt_intent(self, event: Event, data: dict[str, Any]) -> None:
         id_, walltime = data["workload"], data["walltime"]
@@ -332,13 +357,20 @@ class Feed:
         for credit, amount in data["releases"]:
             self._move_credit(credit, amount)
 
+    def _promise(self, id_: int, at: int) -> None:
+        if at:
+            self._promised[id_] = at
+        else:
+            self._promised.pop(id_, None)
+        self.mirror.promise(id_, at)
+
     def _on_promise_given(self, event: Event, data: dict[str, Any]) -> None:
-        self.mirror.promise(data["workload"], data["at"])
+        self._promise(data["workload"], data["at"])
 
     _on_promise_moved = _on_promise_given
 
     def _on_promise_kept(self, event: Event, data: dict[str, Any]) -> None:
-        self.mirror.promise(data["workload"], 0)
+        self._promise(data["workload"], 0)
 
     _on_promise_broken = _on_promise_kept
     _on_promise_void = _on_promise_kept

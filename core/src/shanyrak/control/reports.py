@@ -42,6 +42,7 @@ _COLUMNS = (
     "key",
     "held",
     "pool",
+    "class",
 )
 
 
@@ -61,6 +62,7 @@ def ps(site: Site, everything: bool, project: str, reasons: bool = True) -> list
         )
         attempts = {id_: (tries, isolation or "", ran or 0) for id_, tries, isolation, ran in sums}
         pools = {id_: (name, unit) for id_, name, unit in rows.all("SELECT id, name, unit FROM pool")}
+        classes: dict[int, str] = dict(rows.all("SELECT number, name FROM class"))
     if reasons and any(row["state"] == states.QUEUED for row in found):
         from shanyrak.control.why import waiting_words
 
@@ -68,6 +70,8 @@ def ps(site: Site, everything: bool, project: str, reasons: bool = True) -> list
         for row in found:
             if row["state"] == states.QUEUED and row["id"] in now:
                 row["reason"], row["words"] = now[row["id"]]
+    for row in found:
+        row["class"] = classes.get(row["class"], "")
     return [_shown(row, attempts.get(row["id"], (0, "", 0)), pools) for row in found]
 
 
@@ -87,6 +91,7 @@ def _shown(row: dict[str, Any], attempts: tuple[int, str, int], pools: dict[int,
         "started": row["started"] or None,
         "ended": row["ended"] or None,
         "exit_code": row["exit_code"],
+        "class": row["class"],
         "pool": pool,
         "unit": unit,
         "width": row["width"],

@@ -101,6 +101,12 @@ class Site:
         facility.declare(site.journal, site.actor, commons)
         return site
 
+    def reload(self) -> None:
+        """Read commons.toml again: somebody has declared the facility anew. Raises as `open` does."""
+        from shanyrak.config.commons import load_commons
+
+        self.commons = load_commons(self.folder)
+
     def close(self) -> None:
         """Let go of the store."""
         self.journal.store.close()
@@ -151,7 +157,8 @@ class Site:
             return requests.submit(self.journal, self.actor, specs, self._desk, hooks)
 
     def _desk(self, rows: Rows, now: int) -> Desk:
-        return Desk(rows, self.actor, now, self.commons.accounts.default_walltime)
+        reserved = {name: kind.sectors for name, kind in self.commons.classes.items() if kind.sectors}
+        return Desk(rows, self.actor, now, self.commons.accounts.default_walltime, reserved)
 
     def stop(self, id_: int) -> str:
         """Ask for the end of a workload; gives its state."""
@@ -228,9 +235,11 @@ class Site:
             found = rows.one("SELECT value FROM setting WHERE name = 'policy'")
         return str(found[0]) if found else self.commons.policy.active
 
-    def params(self) -> dict[str, int]:
-        """What policies are told beside the view."""
-        return {"margin": self.commons.policy.margin, "depth": 1}
+    def params(self) -> dict[str, int | str]:
+        """What policies are told beside the view: the site's settings of its active policy, and the core's own."""
+        from shanyrak.config.params import params
+
+        return params(self.commons)
 
     def ps(self, everything: bool = False, project: str = "", reasons: bool = True) -> list[dict[str, Any]]:
         """Workloads by id: those that have not ended, or all. With `reasons` waiting work carries this moment's."""

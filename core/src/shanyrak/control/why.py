@@ -67,7 +67,7 @@ def waiting_words(site: Site) -> dict[int, tuple[str, str]]:
 def why(site: Site, id_: int) -> dict[str, Any]:
     """`{"id", "state", "words", "reasons": [{"rule", "words", "need"?, "have"?, "change"}], "decided_by"?}`.
 
-    Raises UsageProblem for an unknown id.
+    Of what waits, also its `class`, and what that is promised (`promise`, in words). Raises UsageProblem for an unknown id.
     """
     with site.journal.read() as rows:
         row = rows.one("SELECT state, reason, words FROM workload WHERE id = ?", (id_,))
@@ -81,6 +81,7 @@ def why(site: Site, id_: int) -> dict[str, Any]:
         answer["reasons"].append(entry)
         return answer
     now = moment(site)
+    answer |= _class(site, id_)
     answer["decided_by"] = now.by
     answer["controller"] = controller_words(site)
     if id_ in now.plan.start_job:
@@ -97,6 +98,26 @@ def why(site: Site, id_: int) -> dict[str, Any]:
         answer["reasons"] = [explain.rule(name) for name in RULES if mask & Why[name]]
     answer["words"] = answer["reasons"][0]["words"] if answer["reasons"] else "waits for the next decision"
     return answer
+
+
+def _class(site: Site, id_: int) -> dict[str, str]:
+    """The service class of a workload, and which start its work is promised."""
+    with site.journal.read() as rows:
+        found = rows.one(
+            "SELECT c.number, c.name, w.width * w.units FROM workload w JOIN class c ON c.number = w.class WHERE w.id = ?",
+            (id_,),
+        )
+    if found is None:
+        return {}
+    number, name, units = found
+    params = site.params()
+    if int(params["promise_classes"]) >> number & 1:
+        words = "each of its work that is first in line is promised a start"
+    elif int(params["promise_never"]) >> number & 1:
+        words = "none of its work is promised a start"
+    else:
+        words = f"work that is first in line is promised a start from {params['promise_units']} units on; this takes {units}"
+    return {"class": name, "promise": words}
 
 
 def _nearest(rows: Rows, id_: int) -> str:

@@ -70,6 +70,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         'CREATE TABLE "window" (id INTEGER PRIMARY KEY, nodes TEXT NOT NULL, start BIGINT NOT NULL, until BIGINT NOT NULL,'
         " reason TEXT NOT NULL, present INTEGER NOT NULL)",
     ),
+    (
+        # `number` is the rank; the numbers of work follow the names when the order changes.
+        "CREATE TABLE class (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, promise TEXT NOT NULL)",
+        "ALTER TABLE workload ADD COLUMN class INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE attempt ADD COLUMN class INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 FOLDED = (
@@ -78,6 +84,7 @@ FOLDED = (
     "pool",
     "node",
     "account",
+    "class",
     "project",
     "credit",
     "entry",

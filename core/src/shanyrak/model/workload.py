@@ -49,6 +49,7 @@ class Spec(Closed):
     command: tuple[LongText, ...] = Field(min_length=1, max_length=10_000, description="program and arguments")
     name: Text = Field(default="", max_length=128, description="a name for people; default: the program's")
     pool: Text = Field(default="", max_length=64, description="run in this pool only")
+    class_: Text = Field(default="", alias="class", max_length=64, description="its service class; default: batch")
     gpus: Count = Field(default=0, description="GPUs a node")
     cpus: Count = Field(default=0, description="CPUs a node")
     mem: Memory = Field(default=0, validate_default=False, description="memory a node, such as 4G")
@@ -124,7 +125,7 @@ class Spec(Closed):
 
     def asked(self) -> dict[str, Any]:
         """The spec as data, without what was not asked: what the journal keeps."""
-        return self.model_dump(mode="json", exclude_unset=True)
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def parse_spec(data: Mapping[str, Any]) -> Spec:
@@ -163,7 +164,7 @@ def _fields(model: type[BaseModel], path: list[str]) -> list[str]:
         if info is None or not (isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)):
             return []
         model = info.annotation
-    return list(model.model_fields)
+    return [info.alias or name for name, info in model.model_fields.items()]
 
 
 def check_id(value: str, what: str) -> str:

@@ -18,8 +18,9 @@ def _intent(rows: Rows, at: At, data: Data) -> None:
     moves = []
     for id_, token, task, try_, nodes, holds in data["attempts"]:
         rows.run(
-            "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, '', 0, NULL, 0, '', '', '', '', 1)",
-            (id_, token, row.id, task, try_, canonical(nodes), data["bundle"], at.time, row.walltime),
+            "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, '', 0, NULL, 0, '', '', '', '', 1,"
+            " (SELECT class FROM workload WHERE id = ?))",
+            (id_, token, row.id, task, try_, canonical(nodes), data["bundle"], at.time, row.walltime, row.id),
         )
         for line, (credit, amount) in enumerate(holds):
             rows.run("INSERT INTO hold VALUES (?, ?, ?, ?)", (token, line, credit, amount))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shanyrak.journal.changes.registry import At, Data, change
 from shanyrak.journal.events import canonical
 from shanyrak.journal.store import Rows
+from shanyrak.model.classes import renumbered
 
 
 @change("site.created")
@@ -38,10 +41,22 @@ def _facility(rows: Rows, at: At, data: Data) -> None:
         [(*node, node[3]) for node in data["nodes"]],
     )
     rows.many(
-        "INSERT INTO account VALUES (?, ?, -1, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET weight = excluded.weight,"
-        " floor = excluded.floor, cap = excluded.cap",
+        "INSERT INTO account (id, name, parent, weight, floor, cap) VALUES (?, ?, -1, ?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET weight = excluded.weight, floor = excluded.floor, cap = excluded.cap",
         data["sectors"],
     )
+    if "classes" in data:  # journals from before there were any do not say
+        _classes(rows, data["classes"])
+
+
+def _classes(rows: Rows, classes: list[list[Any]]) -> None:
+    """The service classes, in the order of their numbers; work goes along with the name of its class."""
+    before = [name for (name,) in rows.all("SELECT name FROM class ORDER BY number")]
+    rows.run("DELETE FROM class")
+    rows.many("INSERT INTO class VALUES (?, ?, ?)", classes)
+    if moved := renumbered(before, [name for _, name, _ in classes]):
+        cases = " ".join(f"WHEN {old} THEN {new}" for old, new in moved.items())
+        rows.run(f"UPDATE workload SET class = CASE class {cases} ELSE class END")
 
 
 @change("node.reported")

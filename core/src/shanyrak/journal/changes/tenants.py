@@ -10,7 +10,7 @@ from shanyrak.journal.store import Rows
 @change("project.added")
 def _project(rows: Rows, at: At, data: Data) -> None:
     rows.run(
-        "INSERT INTO account VALUES (?, ?, ?, ?, 0, ?)",
+        "INSERT INTO account (id, name, parent, weight, floor, cap) VALUES (?, ?, ?, ?, 0, ?)",
         (data["account"], f"project/{data['id']}", data["parent"], data["weight"], data["cap"]),
     )
     rows.run(

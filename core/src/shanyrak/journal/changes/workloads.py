@@ -10,7 +10,7 @@ from shanyrak.journal.store import Rows, Value
 from shanyrak.model import reasons, states
 
 _WORKLOAD = (
-    f"INSERT INTO workload VALUES ({', '.join('?' * 19)}, 0, ?, 0, 0, '[]', 0, 0, 0, 0, 0, '', ?, ?, 0, ?, NULL, 1, 0)"
+    f"INSERT INTO workload VALUES ({', '.join('?' * 19)}, 0, ?, 0, 0, '[]', 0, 0, 0, 0, 0, '', ?, ?, 0, ?, NULL, 1, 0, ?)"
 )
 
 
@@ -49,6 +49,7 @@ def _row(at: At, data: Data) -> tuple[Value, ...]:
         at.time,
         at.time,
         at.time if state == states.REFUSED else 0,
+        data.get("class", 0),
     )
 
 
