@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from shanyrak.config.commons import Commons
 from shanyrak.control import facility
 from shanyrak.control.feed import Feed
+from shanyrak.control.intents import preempt
 from shanyrak.control.promises import give
 from shanyrak.errors import Problem
 from shanyrak.policy.view import View
@@ -73,6 +74,7 @@ class World:
             {"term": "20s", "walltime": "7.5s"},
             {"cpus": 99},
             {"class": "service", "cpus": 4, "array": "0-2"},
+            {"min_runtime": "9s", "array": "0-1"},
         ]
         self.bench.run("pq"[n % 2], **shapes[n % len(shapes)])
 
@@ -144,6 +146,14 @@ class World:
         ]
         how[n % 7]()
 
+    def preempt(self, n: int) -> None:
+        """As a plan would: one that runs, for one that need not wait at all."""
+        work = self.work(n)
+        with self.site.journal.write("me") as writer:
+            runs = writer.rows.all("SELECT id FROM attempt ORDER BY open DESC, id DESC LIMIT 3")
+            if runs:
+                preempt(writer, [runs[n % len(runs)][0]], [work], [1 + n % 3])
+
     def promise(self, n: int) -> None:
         """As a plan would: `give` drops what does not wait."""
         work = self.work(n)
@@ -201,7 +211,7 @@ def test_a_long_seeded_life(tmp_path: Path) -> None:
     world.close()
     assert {
         "attempt.intent", "attempt.started", "attempt.ended", "workload.stopped", "workload.ended", "workload.held",
-        "workload.ready", "grant.returned", "grant.opened", "project.paused", "site.paused",
+        "workload.ready", "attempt.preempted", "grant.returned", "grant.opened", "project.paused", "site.paused",
         "node.drained", "node.reported", "facility.declared", "window.added", "window.removed", "promise.given",
     } <= seen, "the life has every kind of event in it, so that following is proved for each"  # fmt: skip
 

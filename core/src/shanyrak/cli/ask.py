@@ -27,6 +27,8 @@ def why(frame: Frame, id_: int, as_json: bool) -> None:
         tell(f"  {reason['rule']}: {reason['words']}{numbers}")
         if reason["change"]:
             tell(f"    what would change it: {reason['change']}")
+    for line in answer.get("preemption", ()):
+        tell(f"  {line}")
     if "class" in answer:
         tell(f"Of class {answer['class']}: {answer['promise']}.")
     if "decided_by" in answer:

@@ -32,6 +32,8 @@ REFUSED = RefusedProblem.exit_code
 @click.option("--mem", help="Memory a node, such as 4G.")
 @click.option("--width", type=int, help="Nodes, all at once.")
 @click.option("--walltime", help="The longest it may run: 90s, 10m, 1:30:00, 2h, 7d.")
+@click.option("--min-runtime", help="Not stopped for other work before it has run so long.")
+@click.option("--checkpoint-every", help="It saves its state so often; not stopped before it did so once.")
 @click.option("--array", help="Tasks, such as 0-99 or 0-99%8 (at most 8 at once).")
 @click.option("--after", type=int, multiple=True, metavar="ID", help="Start when this is done (may be repeated).")
 @click.option("--key", help="The same key twice is the same workload.")

@@ -70,6 +70,10 @@ class PolicyTable(Closed):
     depth: StrictInt = Field(
         default=1, ge=1, le=1000, description="How many waiting works of a pool have their start reserved at once."
     )
+    undisturbed: Duration = Field(
+        default=HOUR,
+        description="The longest that work may ask to run before it may be stopped for other work.",
+    )
     settings: dict[SettingName, Setting] = Field(default_factory=dict, max_length=100, exclude=True)
     """[policy.settings]: whole numbers and text for the active policy, by its own names."""
 

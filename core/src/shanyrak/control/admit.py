@@ -1,7 +1,8 @@
 """Admission: a request is reduced to units, held against the rules, and becomes a submission, queued or refused.
 
-Rules, in order; the first that refuses is the reason: `fits` (it can run here at all), `class` (its sector may ask for this
-service class), `grant` (one attempt fits in what the project's grants still have), then every plugin's admission hook.
+Rules, in order; the first that refuses is the reason: `fits` (it can run here at all), `class` (its sector may ask for
+this service class), `undisturbed` (its safe point is not too far off), `grant` (one attempt fits in what the project's
+grants still have), then every plugin's admission hook.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from shanyrak.journal.store import Rows
 from shanyrak.model import reasons, states
 from shanyrak.model.classes import standard
 from shanyrak.model.facility import Placement, Pool, place
-from shanyrak.model.quantities import amount_words, duration_words
+from shanyrak.model.quantities import LONGEST_MS, amount_words, duration_words, render_duration
 from shanyrak.model.workload import Spec
 
 Hooks = Callable[[Request], Iterable[Refusal]]
@@ -44,6 +45,7 @@ class Desk:
     actor: str
     now: int
     default_walltime: int
+    undisturbed: int = LONGEST_MS
     reserved: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Service classes that not every sector may ask for: those that may."""
     classes: list[str] = field(default_factory=list)
@@ -79,7 +81,8 @@ class Desk:
         walltime = spec.walltime or self.default_walltime
         placement, pool_id, refusal = self._place(spec)
         if placement and not stale:
-            refusal = self._may(class_, sector) or self._grant(spec.project, placement, walltime) or judged
+            refusal = self._may(class_, sector) or self._safe(spec)
+            refusal = refusal or self._grant(spec.project, placement, walltime) or judged
         refusal = stale or refusal
         note = placement.note if placement else ""
         state = states.REFUSED if refusal else states.QUEUED
@@ -98,6 +101,7 @@ class Desk:
             "at_once": array.at_once,
             "walltime": walltime,
             "term": self.now + spec.term if spec.term else 0,
+            "safe": spec.undisturbed,
             "tries": spec.retry.tries,
             "unfenced": int(spec.retry.unfenced),
             "state": state,
@@ -132,6 +136,23 @@ class Desk:
         words = f"class {self.classes[class_]} is for projects of the sectors {', '.join(sectors)}, not {sector}"
         open_ = [name for name in self.classes if sector in self.reserved.get(name, (sector,))]
         return Refusal("class", words, nearest=f"the same with --class {open_[0]}" if open_ else "")
+
+    def _safe(self, spec: Spec) -> Refusal | None:
+        most = self.undisturbed
+        if spec.undisturbed <= most:
+            return None
+        asked, flag = duration_words(spec.undisturbed), "--min-runtime"
+        if spec.checkpoint_every > most:
+            flag = "--checkpoint-every"
+        words = (
+            f"it asks to run {asked} before it may be stopped for other work; this site allows {duration_words(most)}"
+        )
+        return Refusal(
+            "undisturbed",
+            words,
+            {"need": spec.undisturbed, "have": most},
+            f"the same with {flag} {render_duration(most)}",
+        )
 
     def _place(self, spec: Spec) -> tuple[Placement | None, int, Refusal | None]:
         """Where it can run, with the pool's number; or why never. The same sizes are worked out once a batch."""

@@ -26,7 +26,7 @@ from shanyrak.journal import points
 from shanyrak.journal.events import parsed
 from shanyrak.journal.journal import Writer
 from shanyrak.journal.store import Damaged, Row, Rows
-from shanyrak.model.reasons import INFRASTRUCTURE
+from shanyrak.model.reasons import INFRASTRUCTURE, PREEMPTED
 
 if TYPE_CHECKING:
     from shanyrak.api import Engine
@@ -151,12 +151,13 @@ class Controller:
     def _load(self, rows: Rows) -> None:
         """What lives, and what was closed as lost and may still report, from the tables."""
         found = rows.all(
-            "SELECT a.token, a.id, a.workload, a.task, a.try, w.pool, a.launched, a.started, a.stop, a.unknown_since,"
-            " a.open FROM attempt a JOIN workload w ON w.id = a.workload WHERE a.open = 1 OR ((w.lost != 0 OR w.unfenced = 1)"
+            "SELECT a.token, a.id, a.workload, a.task, a.try, w.pool, a.launched, a.started, a.stop, a.stop_for,"
+            " a.unknown_since, a.open FROM attempt a JOIN workload w ON w.id = a.workload"
+            " WHERE a.open = 1 OR ((w.lost != 0 OR w.unfenced = 1)"
             " AND a.cause IN ('absent', 'node', 'unknown')"
             " AND NOT EXISTS (SELECT 1 FROM charge c WHERE c.token = a.token))"
         )
-        attempts = [(_open(row), row[10]) for row in found]
+        attempts = [(_open(row), row[11]) for row in found]
         self._carry = self._last_carry(rows)
         self.open = {attempt.token: attempt for attempt, lives in attempts if lives}
         self._watch = {attempt.token: attempt for attempt, lives in attempts if not lives}
@@ -205,7 +206,7 @@ class Controller:
             if event.type == "workload.stopped":
                 id_ = event.data()["id"]
                 for attempt in self.open.values():
-                    if attempt.workload == id_ and not attempt.stop:
+                    if attempt.workload == id_:
                         attempt.stop = event.data()["reason"]
 
     def _change_policy(self) -> None:
@@ -318,7 +319,7 @@ class Controller:
             self.engines.gone(attempt.pool, attempt.token)
 
     def _stop(self) -> bool:
-        """Tell engines to stop what a person asked to stop, again every few seconds until it has ended."""
+        """Tell engines to stop what a person or a plan stops, again every few seconds until it has ended."""
         now = time.monotonic()
         due = [a for a in self.open.values() if a.stop and now - self._told.get(a.token, -60.0) > 5.0]
         if due:
@@ -349,29 +350,34 @@ class Controller:
         points.reached("decide.before")
         seq, now = self.feed.seq, self._now()
         outcome = self.decider.decide(self.feed.mirror.view(seq, now), ints(self._carry))
-        opened: list[Open] = []
         points.reached("intent.before")
         with self._acting() as writer:
             moved = {type_ for (type_,) in writer.rows.all("SELECT DISTINCT type FROM event WHERE seq > ?", (seq,))}
             if moved - HARMLESS:
                 return True  # what the plan was made from has changed: decide again
-            opened = self._write(writer, outcome, seq, now)
+            opened, stopped = self._write(writer, outcome, seq, now)
             self._decided = seq if moved else writer.seq
         points.reached("intent.after")
         self._wake = outcome.plan.wake if outcome.plan.wake > now else 0
         self.open.update({attempt.token: attempt for attempt in opened})
+        for token, work in stopped.items():
+            self.open[token].stop, self.open[token].stop_for = PREEMPTED, work
         self._catch_up()
+        if stopped:
+            self._stop()
         if opened:
             self._launch(opened)
-        return bool(opened)
+        return bool(opened or stopped)
 
-    def _write(self, writer: Writer, outcome: Outcome, seq: int, now: int) -> list[Open]:
-        """The plan as events; a round that changes nothing writes nothing."""
+    def _write(self, writer: Writer, outcome: Outcome, seq: int, now: int) -> tuple[list[Open], dict[str, int]]:
+        """The plan as events: what starts, and what is stopped for which work. A round that changes nothing writes nothing."""
         plan, before = outcome.plan, writer.seq
         opened: list[Open] = []
+        stopped = intents.preempt(writer, plan.stop_run.tolist(), plan.stop_for.tolist(), plan.stop_claim.tolist())
         purse = intents.Purse(writer.rows, {})
+        guards = dict(zip(plan.start_job.tolist(), plan.start_guard.tolist(), strict=False))
         for id_, tasks in plan.starts():
-            started = intents.intend(writer, purse, self._token, id_, tasks)
+            started = intents.intend(writer, purse, self._token, id_, tasks, guards.get(id_, 0))
             if started:
                 keep(writer, id_)
             opened += started
@@ -395,7 +401,7 @@ class Controller:
                     "cause": outcome.cause,
                 },
             )
-        return opened
+        return opened, stopped
 
     def _launch_pending(self) -> bool:
         """Attempts whose launch is not on record: after a restart, or when an engine did not answer."""
@@ -452,8 +458,8 @@ def _refused(reply: Launched) -> Seen:
 
 
 def _open(row: Row) -> Open:
-    token, id_, workload, task, number, pool, launched, started, stop, unknown = row[:10]
-    return Open(token, id_, workload, task, number, pool, bool(launched), started, stop, bool(unknown))
+    token, id_, workload, task, number, pool, launched, started, stop, stop_for, unknown = row[:11]
+    return Open(token, id_, workload, task, number, pool, bool(launched), started, stop, stop_for, bool(unknown))
 
 
 class _Act:

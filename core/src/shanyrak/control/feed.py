@@ -79,7 +79,7 @@ class Feed:
         self._credits: dict[int, Credit] = {}
         self._accounts: dict[str, int] = {}
         self._nodes: dict[int, Node] = {}
-        self._runs: dict[str, tuple[int, int]] = {}
+        self._runs: dict[str, tuple[int, int, int]] = {}
         self._load(rows)
 
     # ---- from the tables ------------------------------------------------------------------------------------
@@ -122,12 +122,17 @@ class Feed:
                 self._submit(id_, tasks)
             if promised:
                 self._promise(id_, promised)
-        for run, token, id_, nodes, intent, started, walltime, class_ in rows.all(
-            "SELECT id, token, workload, nodes, intent, started, walltime, class FROM attempt WHERE open = 1 ORDER BY id"
+        for run, token, id_, nodes, intent, started, walltime, class_, guard, safe, stop_for in rows.all(
+            "SELECT id, token, workload, nodes, intent, started, walltime, class, guard, safe, stop_for FROM attempt"
+            " WHERE open = 1 ORDER BY id"
         ):
             job, begin = self.jobs[id_], started or intent
-            self._runs[token] = (run, walltime)
-            self.mirror.adopt(run, id_, job.account, job.units, json.loads(nodes), begin, begin + walltime, class_)
+            self._runs[token] = (run, walltime, safe - begin if safe else 0)
+            self.mirror.adopt(
+                run, id_, job.account, job.units, json.loads(nodes), begin, begin + walltime, class_, guard, safe
+            )
+            if stop_for:
+                self.mirror.stopping(run, stop_for)
 
     def _put_node(self, id_: int, node: Node) -> None:
         self._nodes[id_] = node
@@ -322,19 +327,23 @@ class Feed:
             self._promised.pop(id_, None)
 
     def _on_attempt_intent(self, event: Event, data: dict[str, Any]) -> None:
-        id_, walltime = data["workload"], data["walltime"]
+        id_, walltime, now = data["workload"], data["walltime"], event.time
+        guard, safe = data.get("guard", 0), data.get("safe", 0)
         for run, token, _, _, nodes, holds in data["attempts"]:
             for credit, amount in holds:
                 self._move_credit(credit, -amount)
-            self.mirror.start(id_, run, nodes, event.time, event.time + walltime)
-            self._runs[token] = (run, walltime)
+            self.mirror.start(id_, run, nodes, now, now + walltime, guard, now + safe if safe else 0)
+            self._runs[token] = (run, walltime, safe)
             self._live[id_] += 1
             self._waiting[id_] -= 1
 
     def _on_attempt_started(self, event: Event, data: dict[str, Any]) -> None:
         for token, started in data["attempts"]:
-            run, walltime = self._runs[token]
-            self.mirror.renew(run, started + walltime, started)
+            run, walltime, safe = self._runs[token]
+            self.mirror.renew(run, started + walltime, started, started + safe if safe else 0)
+
+    def _on_attempt_preempted(self, event: Event, data: dict[str, Any]) -> None:
+        self.mirror.stopping(data["run"], data["for"])
 
     def _on_attempt_ended(self, event: Event, data: dict[str, Any]) -> None:
         id_ = data["workload"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,13 +44,13 @@ class Purse:
         return drawn
 
 
-def intend(writer: Writer, purse: Purse, site: str, id_: int, tasks: list[list[int]]) -> list[Open]:
-    """Write the intent to start one task of workload `id_` on each node list of `tasks`; gives the attempts.
+def intend(writer: Writer, purse: Purse, site: str, id_: int, tasks: list[list[int]], guard: int = 0) -> list[Open]:
+    """Write the intent to start one task of workload `id_`, under `guard`, on each node list of `tasks`; gives the attempts.
 
     Gives fewer when the grants are shorter than the plan thought; none when the workload does not wait any more.
     """
     row = writer.rows.one(
-        "SELECT w.project, w.width * w.units, w.walltime, w.next, w.again, w.pool, p.unit, w.tasks, w.held, w.waits"
+        "SELECT w.project, w.width * w.units, w.walltime, w.next, w.again, w.pool, p.unit, w.tasks, w.held, w.waits, w.safe"
         " FROM workload w JOIN pool p ON p.id = w.pool WHERE w.id = ? AND w.ended = 0",
         (id_,),
     )
@@ -81,8 +82,26 @@ def intend(writer: Writer, purse: Purse, site: str, id_: int, tasks: list[list[i
                 "workload": id_,
                 "unit": f"{kind}-second",
                 "walltime": walltime,
+                "guard": guard,
+                "safe": row[10],
                 "bundle": opened[0].token,
                 "attempts": attempts,
             },
         )
     return opened
+
+
+def preempt(writer: Writer, runs: Sequence[int], works: Sequence[int], claims: Sequence[int]) -> dict[str, int]:
+    """Write that these attempts are to be stopped, each for a workload with a claim; gives token -> workload.
+
+    What has ended meanwhile, or is being stopped already, is left as it is.
+    """
+    stopped: dict[str, int] = {}
+    for run, work, claim in zip(runs, works, claims, strict=True):
+        row = writer.rows.one("SELECT token, workload FROM attempt WHERE id = ? AND open = 1 AND stop = ''", (run,))
+        if row is not None:
+            token, workload = row
+            data = {"token": token, "run": run, "workload": workload, "for": work, "claim": claim}
+            writer.append("attempt.preempted", token, data)
+            stopped[token] = work
+    return stopped

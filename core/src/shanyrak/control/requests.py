@@ -95,7 +95,7 @@ def stop(journal: Journal, actor: str, id_: int, allowed: Callable[[str], None],
     with journal.write(actor) as writer:
         state, owner = _find(writer.rows, id_)
         allowed(owner)
-        if state in states.ENDED or state == states.STOPPING:
+        if state in states.ENDED or writer.rows.one("SELECT 1 FROM workload WHERE id = ? AND stopping != ''", (id_,)):
             return state
         void_promise(writer, id_, "the work was stopped")
         writer.append(

@@ -19,6 +19,7 @@ RATE = "1"
 """Version of the charging formula, kept with each charge."""
 BACKOFF_MS = (1_000, 5_000, 30_000, 120_000)
 """How long work waits before it is tried again after trouble that was not its own, by number of tries."""
+_NOTHING_LEFT = reasons.INFRASTRUCTURE | {"refused"}
 
 
 @dataclass(slots=True)
@@ -34,6 +35,8 @@ class Open:
     launched: bool
     started: int
     stop: str = ""
+    """Why it is to end: a person asked, or other work is to have its units (`preempted`)."""
+    stop_for: int = 0
     unknown: bool = False
 
 
@@ -56,7 +59,7 @@ def end(writer: Writer, attempt: Open, seen: Seen) -> str:
     )
     assert row is not None
     units, walltime, tries, kind, unfenced, stopping = row
-    attempt.stop = stopping  # a stop may have been asked for since the controller last looked
+    attempt.stop = stopping or attempt.stop  # a stop may have been asked for since the controller last looked
     fate = judge(seen, attempt, _tried(writer, attempt), tries, walltime, bool(unfenced), writer.now)
     unit, charged = f"{kind}-second", -(-units * max(0, seen.ran_ms) // 1000)
     charges, releases = _split(writer, attempt, unit, charged)
@@ -74,7 +77,7 @@ def end(writer: Writer, attempt: Open, seen: Seen) -> str:
             "ran": max(0, seen.ran_ms),
             "exit_code": seen.exit_code,
             "signal": seen.signal,
-            "cause": seen.cause or seen.state,
+            "cause": reasons.PREEMPTED if fate.reason == reasons.PREEMPTED else seen.cause or seen.state,
             "isolation": ",".join(seen.isolation),
             "fate": fate.fate,
             "backoff": fate.backoff,
@@ -132,9 +135,13 @@ def late(writer: Writer, token: str, seen: Seen) -> None:
 
 
 def _tried(writer: Writer, attempt: Open) -> int:
-    """Tries of the task that the infrastructure has used up, this one included; refused launches are not among them."""
+    """Tries of the task that the infrastructure has used up, this one included.
+
+    Refused launches and those that were stopped for other work are not among them.
+    """
     before = writer.rows.one(
-        "SELECT COUNT(*) FROM attempt WHERE workload = ? AND task = ? AND open = 0 AND cause != 'refused'",
+        "SELECT COUNT(*) FROM attempt WHERE workload = ? AND task = ? AND open = 0"
+        " AND cause NOT IN ('refused', 'preempted')",
         (attempt.workload, attempt.task),
     )
     return 1 + (int(before[0]) if before else 0)
@@ -144,8 +151,12 @@ def judge(seen: Seen, attempt: Open, tried: int, tries: int, walltime: int, unfe
     """What an end means: the user's failures are final, the infrastructure's are tried again.
 
     What ended first wins over a stop; a lost attempt is tried again only when no process of it can be left, or when
-    the spec says `retry.unfenced`.
+    the spec says `retry.unfenced`. What was stopped for other work waits again and has lost no try.
     """
+    gone = seen.cause == "stopped" or (seen.fenced and (seen.state == "absent" or seen.cause in _NOTHING_LEFT))
+    if attempt.stop == reasons.PREEMPTED and gone:
+        after = f" after {duration_words(seen.ran_ms)}" if seen.ran_ms else ""
+        return Fate("again", reasons.PREEMPTED, f"was stopped{after} for workload {attempt.stop_for}, and waits again")
     if seen.cause == "refused":
         if attempt.stop:
             return Fate("stopped", reasons.STOPPED, "stopped before it was launched")
@@ -153,7 +164,7 @@ def judge(seen: Seen, attempt: Open, tried: int, tries: int, walltime: int, unfe
     if seen.state == "ended" and seen.cause not in reasons.INFRASTRUCTURE:
         return _ended(seen, attempt, walltime)
     words = seen.words or ("its node failed" if seen.cause == "node" else "the engine knows nothing of it any more")
-    if attempt.stop:
+    if attempt.stop not in ("", reasons.PREEMPTED):
         return Fate("stopped", reasons.STOPPED, f"stopped; {words}")
     if not (seen.fenced or unfenced):
         return Fate("lost", reasons.UNFENCED, f"{words}, and nobody can say that it is dead, so it is not run again")

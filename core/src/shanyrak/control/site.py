@@ -158,7 +158,8 @@ class Site:
 
     def _desk(self, rows: Rows, now: int) -> Desk:
         reserved = {name: kind.sectors for name, kind in self.commons.classes.items() if kind.sectors}
-        return Desk(rows, self.actor, now, self.commons.accounts.default_walltime, reserved)
+        accounts, policy = self.commons.accounts, self.commons.policy
+        return Desk(rows, self.actor, now, accounts.default_walltime, policy.undisturbed, reserved)
 
     def stop(self, id_: int) -> str:
         """Ask for the end of a workload; gives its state."""

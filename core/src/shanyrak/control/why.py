@@ -67,7 +67,8 @@ def waiting_words(site: Site) -> dict[int, tuple[str, str]]:
 def why(site: Site, id_: int) -> dict[str, Any]:
     """`{"id", "state", "words", "reasons": [{"rule", "words", "need"?, "have"?, "change"}], "decided_by"?}`.
 
-    Of what waits, also its `class`, and what that is promised (`promise`, in words). Raises UsageProblem for an unknown id.
+    Of what waits, also its `class`, and what that is promised (`promise`, in words). `preemption`: lines on what is
+    stopped for it, or on what it is or was stopped for. Raises UsageProblem for an unknown id.
     """
     with site.journal.read() as rows:
         row = rows.one("SELECT state, reason, words FROM workload WHERE id = ?", (id_,))
@@ -75,7 +76,10 @@ def why(site: Site, id_: int) -> dict[str, Any]:
             raise UsageProblem(f"workload {id_}", "it does not exist", "see `shanyrak ps --all`")
         state, reason, words = row
         nearest = _nearest(rows, id_) or _task_logs(rows, id_, reason)
+        told = _preemption(rows, id_)
     answer: dict[str, Any] = {"id": id_, "state": state, "words": words, "reasons": []}
+    if told:
+        answer["preemption"] = told
     if state != states.QUEUED:
         entry = {"rule": reason, "words": words, "change": nearest or _afterwards(state, reason)}
         answer["reasons"].append(entry)
@@ -118,6 +122,26 @@ def _class(site: Site, id_: int) -> dict[str, str]:
     else:
         words = f"work that is first in line is promised a start from {params['promise_units']} units on; this takes {units}"
     return {"class": name, "promise": words}
+
+
+def _preemption(rows: Rows, id_: int) -> list[str]:
+    """What is being stopped for this workload, and what its own attempts are, or since it waits were last, stopped for."""
+    leaving = rows.all(
+        "SELECT workload, COUNT(*) FROM attempt WHERE open = 1 AND stop_for = ? GROUP BY workload", (id_,)
+    )
+    told = [f"being stopped for it: {attempts} attempt(s) of workload {other}" for other, attempts in leaving]
+    for try_, open_, ended, other, claim, guard in rows.all(
+        "SELECT a.try, a.open, a.ended, a.stop_for, a.claim, a.guard FROM attempt a JOIN workload w ON w.id = a.workload"
+        " WHERE w.id = ? AND w.ended = 0 AND a.stop_for != 0 AND NOT EXISTS (SELECT 1 FROM attempt b"
+        " WHERE b.workload = a.workload AND b.task = a.task AND b.try > a.try) ORDER BY a.id LIMIT 3",
+        (id_,),
+    ):
+        what = "is being stopped" if open_ else f"was stopped at {instant_words(ended)}"
+        told.append(
+            f"attempt {try_} {what} for workload {other}, whose claim {claim} is above its guard {guard}; "
+            "it keeps its place in line and has lost no try"
+        )
+    return told
 
 
 def _nearest(rows: Rows, id_: int) -> str:

@@ -74,7 +74,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # `number` is the rank; the numbers of work follow the names when the order changes.
         "CREATE TABLE class (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, promise TEXT NOT NULL)",
         "ALTER TABLE workload ADD COLUMN class INTEGER NOT NULL DEFAULT 0",
+        # How many of its live attempts are being stopped for other work.
+        "ALTER TABLE workload ADD COLUMN leaving BIGINT NOT NULL DEFAULT 0",
+        # How long (ms) each attempt of it runs before it may be stopped for other work.
+        "ALTER TABLE workload ADD COLUMN safe BIGINT NOT NULL DEFAULT 0",
         "ALTER TABLE attempt ADD COLUMN class INTEGER NOT NULL DEFAULT 0",
+        # When it may be stopped for other work (0: at any time), and with which claim: one above the guard.
+        "ALTER TABLE attempt ADD COLUMN safe BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE attempt ADD COLUMN guard BIGINT NOT NULL DEFAULT 0",
+        # The workload that it is, or was, stopped for (0: none), with which claim.
+        "ALTER TABLE attempt ADD COLUMN stop_for BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE attempt ADD COLUMN claim BIGINT NOT NULL DEFAULT 0",
     ),
 )
 

@@ -13,6 +13,7 @@ BACKOFF = "backoff"
 LAUNCHING = "launching"
 RUNNING = "running"
 STOP = "stop"
+PREEMPTED = "preempted"
 
 # How it ended.
 OK = "ok"

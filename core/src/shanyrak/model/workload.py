@@ -55,6 +55,14 @@ class Spec(Closed):
     mem: Memory = Field(default=0, validate_default=False, description="memory a node, such as 4G")
     width: int = Field(default=1, ge=1, le=100_000, strict=True, description="nodes, all at once (a gang)")
     walltime: Duration = Field(default=0, validate_default=False, description="the longest it may run")
+    min_runtime: Duration = Field(
+        default=0, validate_default=False, description="not stopped for other work before it has run so long"
+    )
+    checkpoint_every: Duration = Field(
+        default=0,
+        validate_default=False,
+        description="it saves its state so often, and is not stopped before the first",
+    )
     array: str = Field(default="", max_length=10_000, description="tasks, such as 0-99%8")
     after: tuple[int, ...] = Field(default=(), max_length=1000, description="workloads that must be done before")
     key: Text = Field(default="", max_length=200, description="the same key twice is the same workload")
@@ -117,6 +125,11 @@ class Spec(Closed):
     def tasks(self) -> Array:
         """The array, a single task when none was asked."""
         return parse_array(self.array) if self.array else SINGLE
+
+    @property
+    def undisturbed(self) -> int:
+        """How long (ms) each attempt runs before its safe point: from then on it may be stopped for other work."""
+        return max(self.min_runtime, self.checkpoint_every)
 
     @property
     def title(self) -> str:

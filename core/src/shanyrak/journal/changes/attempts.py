@@ -12,15 +12,34 @@ from shanyrak.model import reasons, states
 
 @change("attempt.intent")
 def _intent(rows: Rows, at: At, data: Data) -> None:
-    """Tasks of one workload are about to be launched; `attempts` is (id, token, task, try, nodes, holds)."""
+    """Tasks of one workload are about to be launched; `attempts` is (id, token, task, try, nodes, holds).
+
+    `guard`: which claim may stop them for other work; `safe`: not before they have run so long (ms).
+    """
     row = load(rows, data["workload"])
+    found = rows.one("SELECT class FROM workload WHERE id = ?", (row.id,))
+    class_ = found[0] if found else 0
+    guard, safe = data.get("guard", 0), data.get("safe", 0)
     unit = data["unit"]
     moves = []
     for id_, token, task, try_, nodes, holds in data["attempts"]:
         rows.run(
-            "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, '', 0, NULL, 0, '', '', '', '', 1,"
-            " (SELECT class FROM workload WHERE id = ?))",
-            (id_, token, row.id, task, try_, canonical(nodes), data["bundle"], at.time, row.walltime, row.id),
+            "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, '', 0, NULL, 0, '', '', '', '', 1, ?, ?, ?,"
+            " 0, 0)",
+            (
+                id_,
+                token,
+                row.id,
+                task,
+                try_,
+                canonical(nodes),
+                data["bundle"],
+                at.time,
+                row.walltime,
+                class_,
+                at.time + safe if safe else 0,
+                guard,
+            ),
         )
         for line, (credit, amount) in enumerate(holds):
             rows.run("INSERT INTO hold VALUES (?, ?, ?, ?)", (token, line, credit, amount))
@@ -46,8 +65,9 @@ def _launched(rows: Rows, at: At, data: Data) -> None:
 def _started(rows: Rows, at: At, data: Data) -> None:
     """The engine says since when they run: (token, time), all of one workload."""
     rows.many(
-        "UPDATE attempt SET started = ?, unknown_since = 0 WHERE token = ?",
-        [(started, token) for token, started in data["attempts"]],
+        "UPDATE attempt SET started = ?, unknown_since = 0, safe = CASE safe WHEN 0 THEN 0 ELSE safe - intent + ? END"
+        " WHERE token = ?",
+        [(started, started, token) for token, started in data["attempts"]],
     )
     row = load(rows, data["workload"])
     row.started = row.started or min(started for _, started in data["attempts"])
@@ -71,6 +91,18 @@ def _known(rows: Rows, at: At, data: Data) -> None:
     rows.many("UPDATE attempt SET unknown_since = 0 WHERE token = ?", [(token,) for token in data["tokens"]])
 
 
+@change("attempt.preempted")
+def _preempted(rows: Rows, at: At, data: Data) -> None:
+    """It is to be stopped, and its task to wait again, for `for`: that has a claim above its guard."""
+    rows.run(
+        "UPDATE attempt SET stop = ?, stop_for = ?, claim = ? WHERE token = ?",
+        (reasons.PREEMPTED, data["for"], data["claim"], data["token"]),
+    )
+    row = load(rows, data["workload"])
+    row.leaving += 1
+    move(rows, at, row, reasons.PREEMPTED, f"is being stopped for workload {data['for']}")
+
+
 @change("attempt.ended")
 def _attempt_ended(rows: Rows, at: At, data: Data) -> None:
     """One attempt is over, its use charged, its hold released.
@@ -82,6 +114,8 @@ def _attempt_ended(rows: Rows, at: At, data: Data) -> None:
     _charge(rows, at, data)
     row = load(rows, data["workload"])
     row.live -= 1
+    if row.leaving and rows.one("SELECT 1 FROM attempt WHERE token = ? AND stop_for != 0", (data["token"],)):
+        row.leaving -= 1
     row.started = row.started or data["started"]
     fate = data["fate"]
     if fate == "again":

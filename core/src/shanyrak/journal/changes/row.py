@@ -30,6 +30,7 @@ _COLUMNS = (
     "exit_code",
     "spell",
     "walltime",
+    "leaving",
 )
 
 
@@ -57,6 +58,7 @@ class Work:
     exit_code: int | None
     spell: int
     walltime: int
+    leaving: int
     last: int
 
 
@@ -76,7 +78,8 @@ def save(rows: Rows, at: At, row: Work, reason: str, words: str) -> None:
         row.ended = row.last or at.time
     rows.run(
         "UPDATE workload SET state = ?, reason = ?, words = ?, next = ?, again = ?, live = ?, done = ?, failed = ?,"
-        " lost = ?, dropped = ?, stopping = ?, backoff = ?, queued = ?, started = ?, ended = ?, exit_code = ?, spell = ?"
+        " lost = ?, dropped = ?, stopping = ?, backoff = ?, queued = ?, started = ?, ended = ?, exit_code = ?, spell = ?,"
+        " leaving = ?"
         " WHERE id = ?",
         (
             row.state,
@@ -96,6 +99,7 @@ def save(rows: Rows, at: At, row: Work, reason: str, words: str) -> None:
             row.ended,
             row.exit_code,
             row.spell,
+            row.leaving,
             row.id,
         ),
     )
@@ -132,8 +136,9 @@ def _first_fault(rows: Rows, row: Work, state: str) -> tuple[str, str]:
 
 
 def _state(row: Work) -> str:
+    """Stopping: a person stops all of it, or its only task is being stopped for other work; an array goes on meanwhile."""
     if row.live:
-        if row.stopping:
+        if row.stopping or (row.leaving and row.tasks == 1):
             return states.STOPPING
         return states.RUNNING if row.state == states.RUNNING else states.STARTING
     if row.next < row.tasks or row.again:

@@ -10,7 +10,8 @@ from shanyrak.journal.store import Rows, Value
 from shanyrak.model import reasons, states
 
 _WORKLOAD = (
-    f"INSERT INTO workload VALUES ({', '.join('?' * 19)}, 0, ?, 0, 0, '[]', 0, 0, 0, 0, 0, '', ?, ?, 0, ?, NULL, 1, 0, ?)"
+    f"INSERT INTO workload VALUES ({', '.join('?' * 19)}, 0, ?, 0, 0, '[]', 0, 0, 0, 0, 0, '', ?, ?, 0, ?,"
+    " NULL, 1, 0, ?, 0, ?)"
 )
 
 
@@ -50,6 +51,7 @@ def _row(at: At, data: Data) -> tuple[Value, ...]:
         at.time,
         at.time if state == states.REFUSED else 0,
         data.get("class", 0),
+        data.get("safe", 0),
     )
 
 
@@ -87,7 +89,7 @@ def _stop(rows: Rows, at: At, data: Data) -> None:
     row.dropped += row.tasks - row.next + len(row.again)
     row.next, row.again = row.tasks, []
     row.stopping = data["reason"]
-    rows.run("UPDATE attempt SET stop = ? WHERE workload = ? AND open = 1 AND stop = ''", (data["reason"], row.id))
+    rows.run("UPDATE attempt SET stop = ? WHERE workload = ? AND open = 1", (data["reason"], row.id))
     move(rows, at, row, data["reason"], data["words"])
 
 
