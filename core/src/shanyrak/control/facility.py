@@ -67,6 +67,7 @@ def _difference(rows: Rows, commons: Commons) -> dict[str, Any]:
         )
     for lines in wanted.values():
         lines.sort()  # by number: the order in the file is no difference
+    wanted["half_life"] = commons.accounts.half_life
     return {} if wanted == _declared(rows, {line[0] for line in wanted["sectors"]}) else wanted
 
 
@@ -89,8 +90,15 @@ def _declared(rows: Rows, sectors: set[int]) -> dict[str, Any]:
             )
             if row[0] in sectors
         ],
+        "half_life": half_life(rows),
         "classes": [list(row) for row in rows.all("SELECT number, name, promise FROM class ORDER BY number")],
     }
+
+
+def half_life(rows: Rows) -> int:
+    """After this time (ms) past use counts half; 0 in a journal that was never told."""
+    found = rows.one("SELECT value FROM setting WHERE name = 'half_life'")
+    return int(found[0]) if found else 0
 
 
 class _Numbers:

@@ -9,8 +9,10 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shanyrak.control.facility import half_life
 from shanyrak.journal.events import Event
 from shanyrak.journal.journal import events
+from shanyrak.journal.past_use import with_attempt
 from shanyrak.journal.store import Rows
 from shanyrak.model.classes import renumbered
 from shanyrak.model.states import ENDED
@@ -72,6 +74,7 @@ class Feed:
         self._waiting: dict[int, int] = {}
         self._live: dict[int, int] = {}
         self._promised: dict[int, int] = {}
+        self._used: dict[int, tuple[int, int]] = {}
         self._classes: list[str] = []
         self._mask: dict[int, int] = {}
         self._site_paused = False
@@ -91,8 +94,12 @@ class Feed:
             self.mirror.pool(id_, UNITS.index(f"{unit}-second"))
         for row in rows.all("SELECT id, pool, units, reported, present, up, drained FROM node ORDER BY id"):
             self._put_node(row[0], Node(*row[1:]))
-        for account in rows.all("SELECT id, parent, weight, floor, cap FROM account ORDER BY id"):
-            self.mirror.account(*account)
+        self.mirror.half_life = half_life(rows)
+        for account, settled, at, *more in rows.all(
+            "SELECT id, settled, settled_at, parent, weight, floor, cap FROM account ORDER BY id"
+        ):
+            self.mirror.account(account, *more)
+            self._use(account, settled, at)
         self._site_paused = rows.one("SELECT 1 FROM setting WHERE name = 'paused' AND value = '1'") is not None
         for id_, account, paused in rows.all("SELECT id, account, paused FROM project"):
             self._accounts[id_] = account
@@ -214,6 +221,7 @@ class Feed:
                 self._put_node(id_, Node(pool, units, units, 1, node.up, node.drained))
             else:
                 self._put_node(id_, replace(node, present=0))
+        self.mirror.half_life = data.get("half_life", 0)
         for id_, _, weight, floor, cap in data["sectors"]:
             self.mirror.account(id_, -1, weight, floor, cap)
         if "classes" in data:
@@ -349,6 +357,7 @@ class Feed:
         id_ = data["workload"]
         self.mirror.end(self._runs.pop(data["token"])[0])
         self._charges(data)
+        self._settle_use(data)
         self._live[id_] -= 1
         if data["fate"] == "again":
             self._submit(id_, 1)
@@ -358,6 +367,16 @@ class Feed:
 
     def _on_attempt_late(self, event: Event, data: dict[str, Any]) -> None:
         self._charges(data)
+        self._settle_use(data)
+
+    def _use(self, account: int, settled: int, at: int) -> None:
+        self._used[account] = (settled, at)
+        self.mirror.usage(account, settled, at)
+
+    def _settle_use(self, data: dict[str, Any]) -> None:
+        if (account := data.get("account", -1)) >= 0:
+            use = self._used.get(account, (0, 0))
+            self._use(account, *with_attempt(*use, data, self.mirror.half_life))
 
     def _charges(self, data: dict[str, Any]) -> None:
         for credit, amount, over in data["charges"]:

@@ -53,12 +53,13 @@ class Fate:
 def end(writer: Writer, attempt: Open, seen: Seen) -> str:
     """Write the end of an attempt: its fate, its charge, its release; gives the workload's state after it."""
     row = writer.rows.one(
-        "SELECT w.width * w.units, w.walltime, w.tries, p.unit, w.unfenced, w.stopping FROM workload w JOIN pool p ON p.id = w.pool"
+        "SELECT w.width * w.units, w.walltime, w.tries, p.unit, w.unfenced, w.stopping, w.account"
+        " FROM workload w JOIN pool p ON p.id = w.pool"
         " WHERE w.id = ?",
         (attempt.workload,),
     )
     assert row is not None
-    units, walltime, tries, kind, unfenced, stopping = row
+    units, walltime, tries, kind, unfenced, stopping, account = row
     attempt.stop = stopping or attempt.stop  # a stop may have been asked for since the controller last looked
     fate = judge(seen, attempt, _tried(writer, attempt), tries, walltime, bool(unfenced), writer.now)
     unit, charged = f"{kind}-second", -(-units * max(0, seen.ran_ms) // 1000)
@@ -70,6 +71,7 @@ def end(writer: Writer, attempt: Open, seen: Seen) -> str:
             "token": attempt.token,
             "workload": attempt.workload,
             "task": attempt.task,
+            "account": account,
             "unit": unit,
             "units": units,
             "started": seen.started_ms or attempt.started,
@@ -103,7 +105,7 @@ def end(writer: Writer, attempt: Open, seen: Seen) -> str:
 def late(writer: Writer, token: str, seen: Seen) -> None:
     """A result for an attempt that was closed as lost: recorded, charged once, no state changes."""
     row = writer.rows.one(
-        "SELECT w.width * w.units, p.unit, w.project FROM attempt a JOIN workload w ON w.id = a.workload"
+        "SELECT w.width * w.units, p.unit, w.project, w.account FROM attempt a JOIN workload w ON w.id = a.workload"
         " JOIN pool p ON p.id = w.pool WHERE a.token = ?",
         (token,),
     )
@@ -120,6 +122,7 @@ def late(writer: Writer, token: str, seen: Seen) -> None:
             token,
             {
                 "token": token,
+                "account": row[3],
                 "unit": unit,
                 "units": units,
                 "started": seen.started_ms,

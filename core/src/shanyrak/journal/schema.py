@@ -74,6 +74,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # `number` is the rank; the numbers of work follow the names when the order changes.
         "CREATE TABLE class (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, promise TEXT NOT NULL)",
         "ALTER TABLE workload ADD COLUMN class INTEGER NOT NULL DEFAULT 0",
+        # Past use of the account itself, in unit-ms decayed to `settled_at`.
+        "ALTER TABLE account ADD COLUMN settled BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE account ADD COLUMN settled_at BIGINT NOT NULL DEFAULT 0",
         # How many of its live attempts are being stopped for other work.
         "ALTER TABLE workload ADD COLUMN leaving BIGINT NOT NULL DEFAULT 0",
         # How long (ms) each attempt of it runs before it may be stopped for other work.

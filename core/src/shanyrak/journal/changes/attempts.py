@@ -6,6 +6,7 @@ from shanyrak.journal.accounts import HELD, LEFT, USED, Move, post
 from shanyrak.journal.changes.registry import At, Data, change
 from shanyrak.journal.changes.row import load, move, save
 from shanyrak.journal.events import canonical
+from shanyrak.journal.past_use import with_attempt
 from shanyrak.journal.store import Rows
 from shanyrak.model import reasons, states
 
@@ -112,6 +113,7 @@ def _attempt_ended(rows: Rows, at: At, data: Data) -> None:
     """
     _close(rows, at, data)
     _charge(rows, at, data)
+    _use(rows, data)
     row = load(rows, data["workload"])
     row.live -= 1
     if row.leaving and rows.one("SELECT 1 FROM attempt WHERE token = ? AND stop_for != 0", (data["token"],)):
@@ -140,6 +142,7 @@ def _late(rows: Rows, at: At, data: Data) -> None:
         (data["ended"], data["ran"], "; a result came later", data["token"]),
     )
     _charge(rows, at, data)
+    _use(rows, data)
 
 
 def _close(rows: Rows, at: At, data: Data) -> None:
@@ -159,6 +162,16 @@ def _close(rows: Rows, at: At, data: Data) -> None:
             data["token"],
         ),
     )
+
+
+def _use(rows: Rows, data: Data) -> None:
+    """What it ran is past use of its account from now on."""
+    half_life = rows.one("SELECT value FROM setting WHERE name = 'half_life'")
+    account = data.get("account", -1)
+    found = rows.one("SELECT settled, settled_at FROM account WHERE id = ?", (account,))
+    if half_life and found:
+        settled, until = with_attempt(found[0], found[1], data, int(half_life[0]))
+        rows.run("UPDATE account SET settled = ?, settled_at = ? WHERE id = ?", (settled, until, account))
 
 
 def _charge(rows: Rows, at: At, data: Data) -> None:

@@ -16,6 +16,10 @@ def _site(rows: Rows, at: At, data: Data) -> None:
     rows.run("INSERT INTO setting VALUES ('token', ?)", (data["token"],))
 
 
+def _set(rows: Rows, name: str, value: str) -> None:
+    rows.run("INSERT INTO setting VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value))
+
+
 @change("policy.activated")
 @change("settings.changed")
 def _settings(rows: Rows, at: At, data: Data) -> None:
@@ -45,6 +49,8 @@ def _facility(rows: Rows, at: At, data: Data) -> None:
         " ON CONFLICT (id) DO UPDATE SET weight = excluded.weight, floor = excluded.floor, cap = excluded.cap",
         data["sectors"],
     )
+    if "half_life" in data:
+        _set(rows, "half_life", str(data["half_life"]))
     if "classes" in data:  # journals from before there were any do not say
         _classes(rows, data["classes"])
 
@@ -92,10 +98,7 @@ def _unwindow(rows: Rows, at: At, data: Data) -> None:
 
 @change("site.paused")
 def _site_paused(rows: Rows, at: At, data: Data) -> None:
-    rows.run(
-        "INSERT INTO setting VALUES ('paused', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (str(data["paused"]),),
-    )
+    _set(rows, "paused", str(data["paused"]))
 
 
 @change("clock.stepped")
