@@ -6,7 +6,16 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from shanyrak.config.fields import Duration, Memory, Name, Setting, SettingName, Share
 from shanyrak.config.light import FILE
@@ -69,6 +78,9 @@ class PolicyTable(Closed):
     )
     depth: StrictInt = Field(
         default=1, ge=1, le=1000, description="How many waiting works of a pool have their start reserved at once."
+    )
+    second_actor: StrictBool = Field(
+        default=False, description="Whether a policy becomes active only when a second operator says so, too."
     )
     undisturbed: Duration = Field(
         default=HOUR,

@@ -42,7 +42,7 @@ FORGET = 200
 """How many recorded ends are enough to tell an engine of, while there is other work."""
 NODES_S = 10.0
 """How often engines are asked for their nodes."""
-HARMLESS = frozenset({"workload.submitted", "project.added", "decision.made", "backup.made"})
+HARMLESS = frozenset({"workload.submitted", "project.added", "policy.proposed", "decision.made", "backup.made"})
 """Events that never make a plan wrong which was made before them."""
 SILENT = frozenset(
     {
@@ -51,6 +51,7 @@ SILENT = frozenset(
         "attempt.unknown",
         "decision.made",
         "backup.made",
+        "policy.proposed",
         "clock.stepped",
         "promise.given",
         "promise.moved",

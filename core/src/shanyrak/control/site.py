@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shanyrak.control import facility, reports, requests, tenants
+from shanyrak.control import facility, policies, reports, requests, tenants
 from shanyrak.control.admit import Desk, Receipt
 from shanyrak.control.collector import paused
 from shanyrak.control.decider import Decider, find_policy
@@ -217,16 +217,10 @@ class Site:
         self._require("operators")
         facility.remove_window(self.journal, self.actor, number)
 
-    def activate_policy(self, name: str) -> None:
-        """Make another policy decide from the controller's next start on; it must exist."""
+    def activate_policy(self, name: str, report: Path | None = None) -> str:
+        """Make another policy decide: `active`, or `proposed` when it takes a second operator's same command."""
         self._require("operators")
-        record, plugin = find_policy(self.manager, name)
-        with self.journal.write(self.actor) as writer:
-            writer.append(
-                "policy.activated",
-                name,
-                {"settings": {"policy": name}, "version": record.version if record else "1", "plugin": plugin},
-            )
+        return policies.activate(self, name, report)
 
     # ---- questions ------------------------------------------------------------------------------------------
 
@@ -312,24 +306,11 @@ class Site:
 
     def policies(self) -> list[dict[str, Any]]:
         """Every policy there is, the core's kernel included, with the active one marked."""
-        now = self.active_policy()
-        kernel = {
-            "name": "kernel",
-            "version": "1",
-            "plugin": "",
-            "summary": "The core's own: EASY in order of submission.",
-            "active": now == "kernel",
-        }
-        return [kernel] + [
-            {
-                "name": name,
-                "version": offer.record.version,
-                "plugin": offer.plugin,
-                "summary": offer.record.summary,
-                "active": name == now,
-            }
-            for name, offer in sorted(self.manager.policies().items())
-        ]
+        return policies.policies(self)
+
+    def policy(self, name: str = "") -> dict[str, Any]:
+        """One policy, by default the active one: who made it decide, what it is told, the service classes."""
+        return policies.show(self, name)
 
     def policy_trouble(self) -> str:
         """Why the core decides in place of the policy, when it did so three times in a row; else nothing."""

@@ -71,6 +71,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " reason TEXT NOT NULL, present INTEGER NOT NULL)",
     ),
     (
+        "CREATE INDEX event_policy ON event (seq) WHERE type = 'policy.activated'",
         # `number` is the rank; the numbers of work follow the names when the order changes.
         "CREATE TABLE class (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, promise TEXT NOT NULL)",
         "ALTER TABLE workload ADD COLUMN class INTEGER NOT NULL DEFAULT 0",

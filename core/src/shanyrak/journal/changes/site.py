@@ -20,7 +20,19 @@ def _set(rows: Rows, name: str, value: str) -> None:
     rows.run("INSERT INTO setting VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value))
 
 
+@change("policy.proposed")
+def _proposed(rows: Rows, at: At, data: Data) -> None:
+    """It waits for a second person, in place of what was proposed before."""
+    kept = {key: data[key] for key in ("policy", "version", "rehearsal")}
+    _set(rows, "proposed", canonical({**kept, "by": at.actor, "at": at.time}))
+
+
 @change("policy.activated")
+def _activated(rows: Rows, at: At, data: Data) -> None:
+    rows.run("DELETE FROM setting WHERE name = 'proposed'")
+    _settings(rows, at, data)
+
+
 @change("settings.changed")
 def _settings(rows: Rows, at: At, data: Data) -> None:
     rows.many(
