@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from shanyrak.config.commons import Commons
-from shanyrak.config.write import write_new
+from shanyrak.config.write import replace, write_new
 from shanyrak.control import facility
 from shanyrak.control.feed import Feed
 from shanyrak.errors import RefusedProblem, UsageProblem
@@ -15,11 +15,27 @@ GPU = {"name": "gpu", "engine": "fake", "unit": "gpu", "nodes": 2, "units": 2, "
 
 def declare(bench: Bench, pools: list[dict[str, Any]], **sectors: Any) -> bool:
     """As when a person has changed commons.toml and any command opens the site."""
-    data: dict[str, Any] = {"pools": pools, "policy": {"active": "kernel"}}
+    data: dict[str, Any] = {"pools": pools, "policy": {"active": "kernel", "margin": "0s"}}
     commons = Commons.model_validate(data | ({"sectors": sectors} if sectors else {}))
     (bench.folder / "commons.toml").unlink()
     write_new(bench.folder, commons)
     return facility.declare(bench.site.journal, "me", commons)
+
+
+def test_what_policies_are_told_is_on_record_and_counts_at_once(bench: Bench) -> None:
+    with bench.controller() as controller:
+        settle(controller)
+        file = bench.folder / "commons.toml"
+        replace(file, file.read_text().replace("[policy.settings]", "[policy.settings]\nage = 7"))
+        bench.open().close()
+        assert bench.site.events()[-1].data()["settings"]["params"].startswith('{"age":7,"depth":1,')
+        settle(controller)
+        assert controller.decider.params["age"] == 7
+        replace(file, "no TOML")
+        with bench.site.journal.write("me") as writer:
+            writer.append("settings.changed", "policy", {"settings": {}})
+        settle(controller)
+        assert controller.decider.params["age"] == 7, "a file that cannot be read changes nothing"
 
 
 def numbers(bench: Bench) -> dict[str, int]:

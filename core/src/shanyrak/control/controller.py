@@ -201,6 +201,8 @@ class Controller:
             self._decided = self.feed.seq
         if any(event.type == "policy.activated" for event in new):
             self._change_policy()
+        if any(event.type in ("facility.declared", "settings.changed") for event in new):
+            self._change_settings()
         if any(event.type == "facility.declared" for event in new):
             self._change_engines()
         for event in new:
@@ -220,11 +222,18 @@ class Controller:
         self.decider.close()
         self.decider, self._carry = decider, []
 
-    def _change_engines(self) -> None:
-        """The facility was declared anew: engines and the policy's settings are made for it as it is now."""
+    def _change_settings(self) -> None:
+        """commons.toml was changed: what it says counts from now on."""
         try:
             self.site.reload()
-            self.decider.params = self.site.params()
+        except Problem as problem:
+            log.warning("%s", problem)
+            return
+        self.decider.params = self.site.params()
+
+    def _change_engines(self) -> None:
+        """The facility was declared anew: engines are made for it as it is now."""
+        try:
             engines = self.site.engines()
         except Problem as problem:
             log.warning("%s", problem)

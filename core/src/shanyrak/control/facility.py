@@ -9,6 +9,7 @@ from shanyrak.control.admit import unknown
 from shanyrak.errors import UsageProblem
 from shanyrak.exchange import Node
 from shanyrak.journal import points
+from shanyrak.journal.events import canonical
 from shanyrak.journal.journal import Journal
 from shanyrak.journal.store import Rows
 from shanyrak.model.facility import Pool
@@ -25,19 +26,30 @@ def declared_pools(commons: Commons) -> list[Pool]:
 def declare(journal: Journal, actor: str, commons: Commons) -> bool:
     """Bring the journal up to what commons.toml declares; True when that changed anything.
 
-    Pools, nodes and sectors keep their numbers for ever; what is no longer declared is not used any more. Service
-    classes are numbered by their place in the file, and work follows the name of its class.
+    What policies are told is declared with it. Pools, nodes and sectors keep their numbers for ever; what is no longer
+    declared is not used any more. Service classes are numbered by their place in the file, and work follows the name
+    of its class.
     """
     with journal.read() as rows:
-        if not _difference(rows, commons):
+        if not _difference(rows, commons) and not _told(rows, commons):
             return False
     with journal.write(actor) as writer:
-        data = _difference(writer.rows, commons)
-        if not data:
-            return False
-        writer.append("facility.declared", "facility", data)
+        data, told = _difference(writer.rows, commons), _told(writer.rows, commons)
+        if data:
+            writer.append("facility.declared", "facility", data)
+        if told:
+            writer.append("settings.changed", "policy", {"settings": {"params": told}})
     points.reached("facility.after")
     return True
+
+
+def _told(rows: Rows, commons: Commons) -> str:
+    """What policies are told from now on, where that differs from what they were told before."""
+    from shanyrak.config.params import params
+
+    wanted = canonical(params(commons))
+    found = rows.one("SELECT value FROM setting WHERE name = 'params'")
+    return "" if found and found[0] == wanted else wanted
 
 
 def _difference(rows: Rows, commons: Commons) -> dict[str, Any]:
