@@ -84,3 +84,25 @@ def test_what_runs_keeps_the_rank_at_which_it_started_and_what_waits_goes_with_i
         settle(controller)
         assert controller.feed.mirror.view(0, 0).job_class[live].tolist() == view(bench).job_class.tolist() == [1, 1]
     assert [row["class"] for row in bench.site.ps()] == ["batch", "batch", "batch"]
+
+
+@pytest.mark.parametrize(
+    ("work", "promised"),
+    [
+        ({"class": "learner", "cpus": 4, "width": 2}, False),
+        ({"cpus": 4, "width": 2}, True),
+        ({"cpus": 3}, False),
+        ({"class": "sure"}, True),
+    ],
+)
+def test_who_is_promised_a_start(make: Any, work: dict[str, Any], promised: bool) -> None:
+    classes = {"learner": {"promise": "never"}, "batch": {}, "sure": {"promise": "always"}}
+    bench = make(tables={"classes": classes, "policy": {"active": "kernel", "margin": "0s", "large": 4}})
+    bench.fund("p")
+    bench.run(cpus=4, width=2)
+    bench.run(**work)
+    with bench.controller() as controller:
+        settle(controller)
+    row = bench.site.ps()[1]
+    assert row["state"] == "queued" and bool(row["promised"]) is promised
+    assert (bench.site.eta(2)["kind"] == "promise") is promised

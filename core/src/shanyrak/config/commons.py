@@ -185,7 +185,7 @@ class Commons(Closed):
     sectors: dict[Name, Sector] = Field(
         default_factory=lambda: {name: Sector() for name in SECTORS}, min_length=1, max_length=1000
     )
-    classes: dict[Name, ServiceClass] = Field(default_factory=lambda: dict(CLASSES), min_length=1, max_length=32)
+    classes: dict[Name, ServiceClass] = Field(default_factory=lambda: dict(CLASSES), min_length=1, max_length=31)
     roles: RolesTable = Field(default_factory=RolesTable)
     plugins: PluginsTable = Field(default_factory=PluginsTable)
 

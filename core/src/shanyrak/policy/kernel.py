@@ -24,6 +24,7 @@ from shanyrak.policy.placing import earliest, lift, may_start, place, reserve, s
 from shanyrak.policy.reclaim import bring_forward, reclaim
 from shanyrak.policy.room import fits, headroom, lasts, lay_out, layer_of, most, never, walk_to
 from shanyrak.policy.sorting import before, sort_rows
+from shanyrak.policy.stages import NEVER
 
 MARK = 0x51075
 """What a carry of this kernel starts with: another policy's is not read."""
@@ -294,7 +295,8 @@ def _keep_claims(b: Any, d: Any, now: int) -> None:
 def promised_start(b: Any, d: Any, h: int, margin: int, classes: int, units: int) -> int:
     """What reservation `h` promises its row that was not promised before: its start, or -1.
 
-    Work of the service classes in the bit mask `classes`, and all of `units` or more (-1: none), gets promises.
+    Work of the service classes in the bit mask `classes`, and all of `units` or more (-1: none), gets promises; none of the
+    classes in its bits from `NEVER` on.
     """
     row, at = d[d[V_ROW] + h], d[d[V_AT] + h]
     if at < 0 or d[d[D_STARTED] + row] or d[d[V_KIND] + h] == CLAIMED:
@@ -302,7 +304,8 @@ def promised_start(b: Any, d: Any, h: int, margin: int, classes: int, units: int
     before_ = b[b[J_PROMISE] + row]
     if before_ == 0:
         large = units >= 0 and b[b[J_WIDTH] + row] * b[b[J_UNITS] + row] >= units
-        if not large and not (classes >> b[b[J_CLASS] + row]) & 1:
+        class_ = b[b[J_CLASS] + row]
+        if (classes >> (NEVER + class_)) & 1 or not (large or (classes >> class_) & 1):
             return -1
     elif at + margin >= before_:
         return -1

@@ -13,8 +13,8 @@ from shanyrak.policy.view import View
 from shanyrak.policy.board import (
     ACCOUNTS, A_CAP, A_FLOOR, A_PARENT, A_SETTLED, A_SETTLED_AT, A_USE, A_WEIGHT, CAPPED, HELD, JOBS, J_ACCOUNT, J_BLOCK,
     J_ROOM, J_TASKS, J_WIDTH, KINDS, LEFT, LIVE, NODES, N_FREE, N_OPEN, N_POOL, N_UNITS, POOLS, POOL_UNIT, ROOM_ACCOUNTS,
-    ROOM_JOBS, ROOM_POOLS, RUNS, R_ACCOUNT, R_ID, R_START, R_UNITS, R_WIDTH, SHUT, S_NODE, S_WINDOW, TABLES, WINDOWS, W_FROM,
-    W_UNTIL, new_board,
+    ROOM_JOBS, ROOM_POOLS, RUNS, R_ACCOUNT, R_ID, R_SAFE, R_START, R_UNITS, R_WIDTH, SHUT, S_NODE, S_WINDOW, TABLES, WINDOWS,
+    W_FROM, W_UNTIL, new_board,
 )  # fmt: skip
 from shanyrak.policy.memory import face, part
 
@@ -211,14 +211,19 @@ class Mirror:
         self.reserve(HELD, int(self.memory[HELD]) + len(nodes))
         return face(ints(nodes))
 
-    def renew(self, run: int, end: int, start: int | None = None) -> None:
-        """The walltime of a running attempt now ends at `end` (its engine says that it began at `start`)."""
+    def renew(self, run: int, end: int, start: int | None = None, safe: int | None = None) -> None:
+        """The walltime of a running attempt now ends at `end` (its engine says that it began at `start`).
+
+        With it, its safe point may move to `safe`.
+        """
         row = self._run(run)
         if row < 0:
             raise ValueError(f"run {run} is not running")
         facts.renew(self.board, row, end, face(np.zeros(self.column(R_WIDTH, RUNS)[row], np.int64)), 0)
         if start is not None:
             self.column(R_START, RUNS)[row] = start
+        if safe is not None:
+            self.column(R_SAFE, RUNS)[row] = safe
 
     def stopping(self, run: int, for_job: int) -> None:
         """A running attempt is told to stop so that `for_job` may start. An unknown run is no error."""

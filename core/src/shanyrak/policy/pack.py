@@ -101,6 +101,9 @@ def _plan(
 
     waiting, why = waits(view, b, d, stages.height)
     closing = view.win_until[(view.win_until > view.now) & (view.win_until < FAR)]
+    wakes = closing.tolist()
+    if stages.claims:
+        wakes += view.run_safe[(view.run_safe > view.now) & (view.run_stop == 0)].tolist()
     stopped, for_ = (part(desk, name, int(desk[C_STOPS])) for name in (X_RUN, X_ROW))
     claim, guard = part(desk, D_CLAIM, jobs), part(desk, D_GUARD, jobs)
     return Plan(
@@ -114,5 +117,5 @@ def _plan(
         hold_ptr=np.cumsum([0, *(len(nodes) for _, _, nodes in slots)], dtype=np.int64),
         hold_nodes=ints(n for _, _, nodes in slots for n in nodes),
         wait_job=ids[waiting], wait_why=why,
-        wake=int(closing.min()) if len(closing) and len(waiting) else 0, quiet=int(desk[C_QUIET]),
+        wake=min(wakes, default=0) if len(waiting) else 0, quiet=int(desk[C_QUIET]),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from shanyrak.policy.view import View
 
 Params = Mapping[str, int | str]
 """Settings a policy may read. From the core: `margin` (ms added to a promise), `depth`, `half_life` (ms), `promises`,
-`promise_classes`, `promise_units` (see `promising`); from the site whatever `[policy.settings]` has."""
+`promise_classes`, `promise_never`, `promise_units` (see `promising`); from the site whatever `[policy.settings]` has."""
 
 Decide = Callable[[View, Params, Ints], tuple[Plan, Ints]]
 """decide(view, params, carry) -> (plan, carry): the one contract. `carry` is empty at first and after a
@@ -71,8 +71,13 @@ class Stages:
 StagesFunction = Callable[[View, Params], Stages]
 
 
+NEVER = 31
+"""Classes are numbered below this; in `Promising.classes` the bits from here on are those that get no promise."""
+
+
 class Promising(NamedTuple):
-    """Who gets a promise of its start: work of the classes in the bit mask, and all of so many units (-1: none)."""
+    """Who gets a promise of its start: work of the classes in the bit mask, and all of so many units (-1: none), but for
+    classes that get none whatever their size."""
 
     margin: int
     classes: int
@@ -83,9 +88,8 @@ def promising(params: Params) -> Promising:
     """From the parameters; without any word on it every reservation is promised."""
     if not int(params.get("promises", 1)):
         return Promising(0, 0, -1)
-    return Promising(
-        int(params.get("margin", 0)), int(params.get("promise_classes", 0)), int(params.get("promise_units", 0))
-    )
+    always, never = int(params.get("promise_classes", 0)), int(params.get("promise_never", 0))
+    return Promising(int(params.get("margin", 0)), always | never << NEVER, int(params.get("promise_units", 0)))
 
 
 def check_stages(stages: object, view: View) -> Stages:
