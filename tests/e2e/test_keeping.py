@@ -56,6 +56,22 @@ def test_verify_names_an_altered_event(site):
     assert "event 3" in answer.out or "3:" in answer.out
 
 
+def test_every_decision_can_be_taken_again(site):
+    site.run("--", "true")
+    site.run("--array", "0-3%2", "--class", "service", "--", "true")
+    site("up", "--until-idle")
+    found = site("verify", "decisions", "--json").json
+    assert found["holds"] and found["decisions"] == found["same"] > 1 and found["not_rerunnable"] == []
+    assert f"{found['same']} of {found['same']} decisions taken again are the same" in site("verify", "decisions").out
+    store = sqlite3.connect(site.folder / "journal.db")
+    with store:
+        store.execute("UPDATE event SET payload = replace(payload, '\"start_nodes\":[0', '\"start_nodes\":[1')")
+    store.close()
+    answer = site("verify", "decisions", code=6)
+    assert "its plan differs in start_nodes" in answer.out
+    assert not site("verify", "decisions", "--json", code=6).json["holds"]
+
+
 def test_verify_names_a_table_that_was_changed_behind_the_journal(site):
     site.run("--", "true")
     site("up", "--until-idle")

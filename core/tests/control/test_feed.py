@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from shanyrak.config.commons import Commons
 from shanyrak.control import facility
+from shanyrak.control.decisions import verify_decisions
 from shanyrak.control.feed import Feed
 from shanyrak.control.intents import preempt
 from shanyrak.control.promises import give
@@ -172,8 +173,19 @@ class World:
             self.feed.catch_up(rows)
             compare(self.feed, Feed(rows))
 
+    def follow_from_nothing(self) -> None:
+        """The events alone give the same view, and every decision again."""
+        feed = Feed()
+        with self.site.journal.read() as rows:
+            feed.catch_up(rows)
+            compare(feed, Feed(rows))
+        again = verify_decisions(self.bench.folder, self.bench.manager())
+        assert again["holds"] and again["same"] == again["decisions"], again
 
-VERBS = [name for name in vars(World) if not name.startswith("_") and name not in ("close", "work", "follow")]
+
+VERBS = [
+    name for name in vars(World) if not name.startswith("_") and name not in ("close", "work") and "follow" not in name
+]
 CHOICES = st.sampled_from(
     [*VERBS, "submit", "submit", "submit", "act", "act", "act", "act", "finish", "finish", "pass_time"]
 )
@@ -191,6 +203,7 @@ def test_following_is_loading(steps: list[tuple[str, int]]) -> None:
                 if verb == "act":
                     world.follow()
             world.follow()
+            world.follow_from_nothing()
             assert world.bench.faults() == []
         finally:
             world.close()
@@ -207,6 +220,7 @@ def test_a_long_seeded_life(tmp_path: Path) -> None:
             world.follow()
     seen = set(world.bench.types())
     world.follow()
+    world.follow_from_nothing()
     assert world.bench.faults() == []
     world.close()
     assert {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from shanyrak.control.decisions import verify_decisions
 from shanyrak.control.proofs import verify_store
 from shanyrak.control.site import Site
 from shanyrak.model import states
@@ -51,7 +52,10 @@ def _no_run_twice(house: House, site: Site) -> None:
 
 
 def at_rest(house: House) -> None:
-    """After everything was drained: all has ended as it should, nothing runs, and another recovery changes nothing."""
+    """After everything was drained: all has ended as it should, nothing runs, another recovery changes nothing.
+
+    And every decision, taken again from the events alone, is as it was.
+    """
     site = house.open()
     try:
         sound(house, site)
@@ -63,6 +67,8 @@ def at_rest(house: House) -> None:
         for row in site.ps(everything=True):
             if row["state"] == states.DONE:
                 assert runs[row["id"]] >= row.get("tasks", {"total": 1})["total"], f"done, but it did not run: {row}"
+        again = verify_decisions(house.folder, site.manager)
+        assert again["holds"], again["differences"]
         before = [event.seq for event in site.events() if event.type not in QUIET]
     finally:
         site.close()

@@ -9,8 +9,11 @@ import click
 
 from shanyrak.cli.frame import Frame, pass_frame
 from shanyrak.cli.opened import as_json, opened
-from shanyrak.cli.output import emit_json, table, tell
+from shanyrak.cli.output import counting, emit_json, table, tell
 from shanyrak.model.quantities import instant_words
+
+SHOWN = 20
+"""So many differences are told; `--json` has them all."""
 
 
 @click.command()
@@ -34,11 +37,14 @@ def events(frame: Frame, after: int, last: int | None, as_json: bool) -> None:
         )
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @as_json
 @pass_frame
-def verify(frame: Frame, as_json: bool) -> int:
+@click.pass_context
+def verify(context: click.Context, frame: Frame, as_json: bool) -> int:
     """Prove the journal: the file, the chain of hashes, the tables against the events, the account."""
+    if context.invoked_subcommand:
+        return 0
     from shanyrak.control.proofs import verify as prove
 
     proofs = prove(frame.workspace(), frame.plugins)
@@ -51,6 +57,28 @@ def verify(frame: Frame, as_json: bool) -> int:
             for fault in proof["faults"]:
                 tell(f"        {fault}")
     return 0 if good else 6
+
+
+@verify.command()
+@as_json
+@pass_frame
+def decisions(frame: Frame, as_json: bool) -> int:
+    """Take every decision in the journal once more, from the events before it, and compare the plans."""
+    from shanyrak.control.decisions import verify_decisions
+
+    with counting("events") as tick:
+        found = verify_decisions(frame.workspace(), frame.plugins, tick)
+    if as_json:
+        emit_json(found)
+        return 0 if found["holds"] else 6
+    for one in found["differences"][:SHOWN]:
+        tell(f"DIFFERS decision {one['seq']} ({one['policy']}, {one['outcome']}): {one['words']}")
+    if len(found["differences"]) > SHOWN:
+        click.echo(f"        and {len(found['differences']) - SHOWN:,} more: see --json")
+    for one in found["not_rerunnable"]:
+        tell(f"cannot be taken again: {one['decisions']:,} by {one['policy']}: {one['why']}")
+    click.echo(f"{found['same']:,} of {found['decisions']:,} decisions taken again are the same")
+    return 0 if found["holds"] else 6
 
 
 @click.command()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from shutil import get_terminal_size
 from typing import Any
 
@@ -31,6 +32,18 @@ def _escaped(line: str) -> str:
 def tell(line: str) -> None:
     """One line on stdout, free of control characters: what is in it may have been written by anybody."""
     click.echo(clean(line))
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int], None]]:
+    """While it lasts, the number it is told stands on a terminal's stderr, and is gone at the end; elsewhere nothing."""
+    if not sys.stderr.isatty():
+        yield lambda number: None
+        return
+    try:
+        yield lambda number: click.echo(f"\r{number:,} {what}", nl=False, err=True)
+    finally:
+        click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def shortened(names: Sequence[str]) -> list[str]:

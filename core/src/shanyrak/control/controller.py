@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shanyrak.control import facility, intents, launches, timers
-from shanyrak.control.decider import Decider, Outcome
+from shanyrak.control.decider import KERNEL_VERSION, Decider, Outcome
 from shanyrak.control.engines import Engines
 from shanyrak.control.feed import Feed
 from shanyrak.control.lease import Lease, LeaseLost
@@ -171,10 +171,12 @@ class Controller:
                 self.engines.gone(pool, token)
 
     def _last_carry(self, rows: Rows) -> list[int]:
-        """What the newest decision handed on, if the same policy made it."""
-        found = rows.one("SELECT payload FROM event WHERE type = 'decision.made' ORDER BY seq DESC LIMIT 1")
-        last = parsed(found[0]) if found else {}
-        return list(last["carry"]) if last.get("policy") == self.decider.name else []
+        """What the newest decision handed on, if the same policy made it and none was activated since."""
+        found = rows.one("SELECT seq, payload FROM event WHERE type = 'decision.made' ORDER BY seq DESC LIMIT 1")
+        if not found or rows.one("SELECT 1 FROM event WHERE type = 'policy.activated' AND seq > ?", (found[0],)):
+            return []
+        last = parsed(found[1])
+        return list(last["carry"]) if last["policy"] == self.decider.name else []
 
     def _recover(self) -> None:
         """After a failed transaction: forget what was only in memory and read it again."""
@@ -213,14 +215,15 @@ class Controller:
                         attempt.stop = event.data()["reason"]
 
     def _change_policy(self) -> None:
-        """Another policy was activated: it decides once it is warm, the kernel until then."""
+        """Another policy was activated: it decides once it is warm, the kernel until then. Nothing is carried over."""
+        self._carry = []
         try:
             decider = self.site.decider()
         except Problem as problem:
             log.warning("%s", problem)
             return
         self.decider.close()
-        self.decider, self._carry = decider, []
+        self.decider = decider
 
     def _change_settings(self) -> None:
         """commons.toml was changed: what it says counts from now on."""
@@ -403,6 +406,7 @@ class Controller:
                     "view": seq,
                     "now": now,
                     "policy": self.decider.name,
+                    "kernel": KERNEL_VERSION,
                     "params": dict(self.decider.params),
                     "carry": carry,
                     "plan": shown,

@@ -33,6 +33,8 @@ WARM_UP_S = 600.0
 """A child that has not planned the small view by then is started anew. Long, as waiting costs nothing (the core decides
 meanwhile), while a child that is broken off on a busy machine begins its import and its compiling from nothing again."""
 RESPAWN_S = 5.0
+KERNEL_VERSION = "1"
+"""Of the kernel that makes the plans of nearly all policies, as every decision records it: another may give other plans."""
 _LENGTH = struct.Struct("<Q")
 _PARTS = {"warm": 1, "plan": 3, "error": 2}
 """What the child may answer, and of how many parts each is."""
@@ -73,7 +75,7 @@ class Decider:
     @property
     def name(self) -> str:
         """The policy's name and version, as decisions record them."""
-        return f"{self.record.name} {self.record.version}" if self.record else "kernel 1"
+        return f"{self.record.name} {self.record.version}" if self.record else f"kernel {KERNEL_VERSION}"
 
     def warm(self, timeout_s: float) -> str:
         """Start the child and wait for it; gives why it is not active, or nothing."""
@@ -90,7 +92,7 @@ class Decider:
         from shanyrak.policy.referee import check
 
         if self.record is None:
-            plan, carry = _kernel(view, self.params, carry)
+            plan, carry = kernel(view, self.params, carry)
             return Outcome(plan, carry, "policy")
         if not self._ready:
             self.tend()
@@ -277,7 +279,8 @@ def _usable(handle: int, events: int, until: float) -> bool:
     return bool(poll.poll(max(0.0, until - time.monotonic()) * 1000))
 
 
-def _kernel(view: View, params: Params, carry: Ints) -> tuple[Plan, Ints]:
+def kernel(view: View, params: Params, carry: Ints) -> tuple[Plan, Ints]:
+    """The core's own order as a policy: EASY in order of submission."""
     from shanyrak.policy.pack import pack
     from shanyrak.policy.stages import Stages
 

@@ -1,6 +1,7 @@
 """From the journal to the policy's mirror: `Feed` turns each event into the mirror's own calls.
 
-A feed starts from the tables (one snapshot) and then follows the events; a test holds both ways against each other.
+A feed starts from the tables (one snapshot), or from nothing, and then follows the events; a test holds the ways against
+each other.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ class Node:
 class Feed:
     """A mirror that follows the journal; `seq` is the newest event it holds."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows | None = None) -> None:
+        """As the tables are; without them as before the first event."""
         from shanyrak.policy.mirror import Mirror
         from shanyrak.policy.reasons import Why
 
@@ -83,7 +85,8 @@ class Feed:
         self._accounts: dict[str, int] = {}
         self._nodes: dict[int, Node] = {}
         self._runs: dict[str, tuple[int, int, int]] = {}
-        self._load(rows)
+        if rows is not None:
+            self._load(rows)
 
     # ---- from the tables ------------------------------------------------------------------------------------
 

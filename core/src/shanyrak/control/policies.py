@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shanyrak.control.admit import unknown
-from shanyrak.control.decider import find_policy
+from shanyrak.control.decider import KERNEL_VERSION, find_policy
 from shanyrak.errors import RefusedProblem, UsageProblem
 from shanyrak.journal.events import parsed
 from shanyrak.journal.store import Rows
@@ -22,7 +22,7 @@ def policies(site: Site) -> list[dict[str, Any]]:
     now = site.active_policy()
     with site.journal.read() as rows:
         waiting = proposal(rows)
-    found = [("kernel", "1", "", "The core's own: EASY in order of submission.")] + [
+    found = [("kernel", KERNEL_VERSION, "", "The core's own: EASY in order of submission.")] + [
         (name, offer.record.version, offer.plugin, offer.record.summary)
         for name, offer in sorted(site.manager.policies().items())
     ]
@@ -75,7 +75,7 @@ def activate(site: Site, name: str, report: Path | None = None) -> str:
     proposal active; the proposer's own is refused, and another command is a proposal in its place.
     """
     record, plugin = find_policy(site.manager, name)
-    version = record.version if record else "1"
+    version = record.version if record else KERNEL_VERSION
     rehearsal = rehearsed(report, name, version) if report else ""
     fact = {"version": version, "plugin": plugin, "rehearsal": rehearsal}
     with site.journal.write(site.actor) as writer:
