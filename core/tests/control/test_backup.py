@@ -65,7 +65,7 @@ def test_nothing_is_overwritten(bench: Bench, tmp_path: Path) -> None:
 def test_a_damaged_journal_makes_no_backup(bench: Bench, tmp_path: Path) -> None:
     with bench.site.journal.store.write() as rows:
         rows.run("UPDATE event SET actor = 'x' WHERE seq = 2")
-    with pytest.raises(UnfitProblem, match=r"event 2 \(facility.declared\) was altered"):
+    with pytest.raises(UnfitProblem, match=r"event 2 \(settings.changed\) was altered"):
         backup(bench.site, tmp_path / "b.tar")
     assert not (tmp_path / "b.tar").exists()
     with bench.site.journal.store.write() as rows:

@@ -35,10 +35,10 @@ def declare(journal: Journal, actor: str, commons: Commons) -> bool:
             return False
     with journal.write(actor) as writer:
         data, told = _difference(writer.rows, commons), _told(writer.rows, commons)
-        if data:
-            writer.append("facility.declared", "facility", data)
         if told:
             writer.append("settings.changed", "policy", {"settings": {"params": told}})
+        if data:
+            writer.append("facility.declared", "facility", data)
     points.reached("facility.after")
     return True
 

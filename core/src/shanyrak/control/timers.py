@@ -91,7 +91,8 @@ def breach(rows: Rows, work: int, held: int, promised: int) -> str:
     found = rows.one(
         "SELECT type, subject FROM event WHERE seq > ? AND type IN ('node.reported', 'node.drained', 'window.added',"
         " 'facility.declared', 'grant.returned', 'project.paused', 'site.paused', 'lease.taken', 'clock.stepped',"
-        " 'policy.activated') AND (type != 'project.paused' OR subject = (SELECT project FROM workload WHERE id = ?))"
+        " 'policy.activated', 'settings.changed')"
+        " AND (type != 'project.paused' OR subject = (SELECT project FROM workload WHERE id = ?))"
         " ORDER BY seq DESC LIMIT 1",
         (since, work),
     )
@@ -106,6 +107,7 @@ def breach(rows: Rows, work: int, held: int, promised: int) -> str:
         "lease.taken": "the controller was down",
         "clock.stepped": "the clock was stepped",
         "policy.activated": "the policy was changed",
+        "settings.changed": "the policy's settings were changed",
     }
     if found:
         return f"{causes[found[0]]} ({found[1]})"
