@@ -159,3 +159,27 @@ def test_a_promise_that_is_broken_already_stops_nothing_that_does_not_make_it_la
     view = m.mirror.view(1, 0)
     assert check(view, start(11, 1), PARAMS) is None
     assert "job 10" in str(check(view, start(12, 1), PARAMS))
+
+
+def test_what_is_stopped_makes_room_for_a_reservation(machine):
+    m = machine(4)
+    m.run(7, [0], 3, end=100)
+    m.job(10, units=4)
+    held = {"hold_job": [10], "hold_at": [1], "hold_nodes": [0]}
+    stops = {"stop_run": [7], "stop_for": [10], "stop_claim": [1]}
+    assert check(m.mirror.view(1, 0), plan(**held), PARAMS) == "reservation for job 10: node 0 is taken twice at 1"
+    assert check(m.mirror.view(1, 0), plan(**held, **stops), PARAMS) is None
+    m.mirror.stopping(7, 10)
+    assert check(m.mirror.view(1, 0), plan(**held), PARAMS) is None, "and goes on doing so until it has ended"
+
+
+def test_a_plan_with_stops_of_the_kernel_passes(machine):
+    m = machine(4, 4)
+    m.run(7, [0, 1], 4, end=100)
+    m.job(10, width=2, units=4)
+    answer = m.plan(claim=np.array([1]))
+    assert answer.stop_run.tolist() == [7] and answer.hold_at.tolist() == [1]
+    assert check(m.mirror.view(1, 0), answer, PARAMS) is None
+    m.mirror.stopping(7, 10)
+    again = m.plan(now=5, claim=np.array([1]))
+    assert again.stop_run.tolist() == [] and check(m.mirror.view(1, 5_000), again, PARAMS) is None
