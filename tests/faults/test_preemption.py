@@ -19,22 +19,14 @@ from shanyrak.testing.distribution import write_plugin
 HOOK = """
 @hookimpl
 def shanyrak_policies():
-    return [Policy('urgent', 'Services stop everything else.', version='1', decide='x_urgent_decide:decide')]
+    return [Policy('claiming', 'Services stop everything else.', version='1', stages='x_claiming_stages:stages')]
 """
-DECIDE = """
-from dataclasses import replace
-import numpy as np
-from shanyrak.policy.pack import pack
+STAGES = """
 from shanyrak.policy.stages import Stages
 
-def decide(view, params, carry):
-    plan, carry = pack(view, Stages(keys=(-view.job_class,)), params, carry)
-    waiting = set(plan.wait_job.tolist())
-    urgent = [int(job) for job, rank in zip(view.job_id, view.job_class) if rank and int(job) in waiting][:1]
-    stops = view.run_id[(view.run_class == 0) & (view.run_stop == 0)] if urgent else view.run_id[:0]
-    none = np.zeros(0, np.int64)
-    return replace(plan, promise_job=none, promise_at=none, stop_run=stops.copy(),
-                   stop_for=np.full(len(stops), sum(urgent)), stop_claim=np.full(len(stops), 1)), carry
+def stages(view, params):
+    rank = view.job_class.copy()
+    return Stages(keys=(-rank,), claim=rank, guard=rank)
 """
 AROUND = (
     "decide.before", "intent.before", "commit.before", "commit.after", "intent.after", "stopped.before",
@@ -48,9 +40,9 @@ def start(house: House, function: Callable[[Site], object]) -> int:
     plugins = house.base / "plugins"
     if not plugins.exists():
         plugins.mkdir()
-        write_plugin(plugins, "urgent", HOOK, more={"x_urgent_decide": DECIDE})
+        write_plugin(plugins, "claiming", HOOK, more={"x_claiming_stages": STAGES})
         file = house.folder / "commons.toml"
-        file.write_text(file.read_text().replace('active = "kernel"', 'active = "urgent"'))
+        file.write_text(file.read_text().replace('active = "kernel"', 'active = "claiming"'))
 
     def run() -> None:
         sys.path.insert(0, str(plugins))
@@ -96,6 +88,6 @@ def test_killed_at(point: str, build: Callable[[], House], scale: Any):
         assert Counter(house.runs()) == {(1, 0): 2, (2, 0): 1}
         site.close()
         file = house.folder / "commons.toml"
-        file.write_text(file.read_text().replace('active = "urgent"', 'active = "kernel"'))
+        file.write_text(file.read_text().replace('active = "claiming"', 'active = "kernel"'))
         at_rest(house)
         house.demolish()
