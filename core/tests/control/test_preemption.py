@@ -69,6 +69,7 @@ def test_what_is_stopped_is_charged_and_waits_again_in_its_place(urgent: Bench) 
         assert urgent.site.why(1)["preemption"][0].endswith(
             " for workload 3, whose claim 1 is above its guard 0; it keeps its place in line and has lost no try"
         )
+        assert urgent.site.eta(1)["kind"] == "estimate" and urgent.site.eta(1)["start"] == urgent.clock.wall + 60_000
         engine = urgent.engine()
         engine.finish(engine.starts[1])
         settle(controller)
@@ -94,6 +95,7 @@ def test_while_it_is_being_stopped_both_are_told(urgent: Bench) -> None:
         before = len(urgent.types())
         settle(controller)
         assert urgent.types(before) == [], "it is stopped once, whoever asks again"
+        assert urgent.site.eta(2)["start"] == urgent.clock.wall + 1, "as soon as that has stopped"
         view = controller.feed.mirror.view(0, 0)
         assert view.run_stop.tolist() == [2]
     urgent.engine().mend()

@@ -28,7 +28,8 @@ def ps(frame: Frame, everything: bool, project: str, as_json: bool) -> None:
     for row in rows:
         begun = row["started"]
         row["waited"] = duration_words((begun or row["ended"] or now) - row["submitted"])
-        row["ran"] = duration_words((row["ended"] or now) - begun) if begun else ""
+        waits = row["state"] == "queued"  # perhaps again
+        row["ran"] = duration_words(row["ran_ms"] if waits else (row["ended"] or now) - begun) if begun else ""
         tasks = row.get("tasks")
         size = f"{row['width']}x{row['units']} {row['unit']}" if row["units"] else ""
         row["size"] = size + (f" x{tasks['total']}" if tasks else "")

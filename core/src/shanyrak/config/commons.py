@@ -171,7 +171,7 @@ CLASSES = {
     "service": ServiceClass(description="Work that others rely on.", promise="always"),
 }
 """The service classes of a site that names none."""
-PARAMS = ("margin", "depth", "half_life", "promises", "promise_classes", "promise_never", "promise_units")
+PARAMS = ("margin", "depth", "grace", "half_life", "promises", "promise_classes", "promise_never", "promise_units")
 """What the core tells every policy beside the view."""
 
 

@@ -27,7 +27,7 @@ def eta(site: Site, id_: int) -> dict[str, Any]:
         raise UsageProblem(f"workload {id_}", "it does not exist", "see `shanyrak ps --all`")
     state, words, started, promised = row
     answer: dict[str, Any] = {"id": id_, "state": state, "controller": controller_words(site)}
-    if started:
+    if started and state != states.QUEUED:  # what was stopped or lost waits again
         return answer | {
             "start": started,
             "kind": "started",

@@ -10,7 +10,20 @@ import numpy as np
 
 from shanyrak.policy import clock as k
 from shanyrak.policy.arrays import FAR, MANY, Ints, ints
-from shanyrak.policy.board import HELD, JOBS, J_ID, NODES, N_UNITS, ROOM_JOBS, ROOM_RUNS, RUNS, R_END, R_ID, R_JOB
+from shanyrak.policy.board import (
+    HELD,
+    JOBS,
+    J_ID,
+    NODES,
+    N_UNITS,
+    ROOM_JOBS,
+    ROOM_RUNS,
+    RUNS,
+    R_END,
+    R_ID,
+    R_JOB,
+    R_STOP,
+)
 from shanyrak.policy.desk import CARRY, C_CARRY, new_desk
 from shanyrak.policy.kernel import blank
 from shanyrak.policy.mirror import Mirror
@@ -108,7 +121,7 @@ def drive(
 ) -> Iterator[Start]:  # fmt: skip
     """The starts in order of time; `mirror` is used up: give a copy.
 
-    What runs ends at its limit (overdue: 1 ms from now); what starts, after `runtimes[job]` or
+    What runs ends at its limit (overdue, or being stopped: 1 ms from now); what starts, after `runtimes[job]` or
     `Arrival.runtime` if that is sooner. All that happens at one instant is a batch, ends before arrivals; then
     rounds are made until one starts nothing. Holds are taken from what is left of grants at a start, what is
     not used comes back at the end. Work that is stopped for other work waits again, and runs from its beginning. It ends when
@@ -177,10 +190,10 @@ class Drive:
         self._rule(until, steps, single)
         tasks = int(part(self._works, k.Q_TASKS, int(self._works[k.WORKS])).sum())
         self._log = _new_log(tasks + self._units + 1, tasks + self._units + 1)
-        columns = (mirror.column(name, RUNS).tolist() for name in (R_ID, R_JOB, R_END))
+        columns = (mirror.column(name, RUNS).tolist() for name in (R_ID, R_JOB, R_END, R_STOP))
         works, hands = face(self._works), face(self.hands)
-        for run, job, end in zip(*columns, strict=True):
-            k.add_due(hands, max(end, now + 1), run, k.work_of(works, job))
+        for run, job, end, stop in zip(*columns, strict=True):
+            k.add_due(hands, now + 1 if stop else max(end, now + 1), run, k.work_of(works, job))
         self._roomy = 1
         self._desk = self._new_desk()
         self._faces = self._face()
