@@ -14,15 +14,18 @@ from shanyrak.errors import (
     UsageProblem,
 )
 from shanyrak.hookspecs import hookimpl, hookspec
-from shanyrak.records import API_VERSION, Command, Meter, Plugin, Policy, Service, Store, Unit
+from shanyrak.records import API_VERSION, Command, Meter, Plugin, Policy, Reader, Service, Store, Unit
 from shanyrak.records import Engine as EngineRecord
 
 __all__ = [
     "API_VERSION", "FAR", "MANY", "Arrivals", "Command", "Decide", "Engine", "EngineContext", "EngineProblem",
     "EngineRecord", "Ints", "Launch", "Launched", "Log", "Meter", "Mirror", "Node", "Params", "Plan", "Plugin",
-    "PluginProblem", "Policy", "Problem", "Refusal", "RefusedProblem", "Request", "Seen", "Service",
-    "ServiceContext", "Stages", "Store", "Unit", "UnfitProblem", "UsageProblem", "View", "Why", "as_decide",
+    "PluginProblem", "Policy", "Problem", "Reader", "Refusal", "RefusedProblem", "Request", "Seen", "Service",
+    "ServiceContext", "Stages", "Store", "Trace", "Unit", "UnfitProblem", "UsageProblem", "View", "Why", "as_decide",
     "board", "decay", "desk", "hookimpl", "hookspec", "jit", "replay", "share",
+    # For the commands of plugins:
+    "Frame", "Live", "PluginManager", "Ran", "Site", "did_you_mean", "emit_json", "load", "opened", "pass_frame", "resolve",
+    "table", "tell",
 ]  # fmt: skip
 
 
@@ -74,8 +77,17 @@ class Engine(Protocol):
 
 
 if TYPE_CHECKING:
-    from shanyrak.exchange import EngineContext, Launch, Launched, Node, Refusal, Request, Seen, ServiceContext
+    from shanyrak.cli.frame import Frame, pass_frame
+    from shanyrak.cli.opened import opened
+    from shanyrak.cli.output import emit_json, table, tell
+    from shanyrak.control.decider import resolve
+    from shanyrak.control.past import Live, Ran
+    from shanyrak.control.site import Site
+    from shanyrak.exchange import EngineContext, Launch, Launched, Node, Refusal, Request, Seen, ServiceContext, Trace
     from shanyrak.model import decay
+    from shanyrak.plugins.loading import load
+    from shanyrak.plugins.manager import PluginManager
+    from shanyrak.plugins.names import did_you_mean
     from shanyrak.policy import board, desk
     from shanyrak.policy.arrays import FAR, MANY, Ints
     from shanyrak.policy.compiled import jit, share
@@ -87,7 +99,7 @@ if TYPE_CHECKING:
     from shanyrak.policy.view import View
 
 _LATER = {
-    **dict.fromkeys(("EngineContext", "Launch", "Launched", "Node", "Refusal", "Request", "Seen", "ServiceContext"),
+    **dict.fromkeys(("EngineContext", "Launch", "Launched", "Node", "Refusal", "Request", "Seen", "ServiceContext", "Trace"),
                     "shanyrak.exchange"),
     **dict.fromkeys(("FAR", "MANY", "Ints"), "shanyrak.policy.arrays"),
     **dict.fromkeys(("Decide", "Params", "Stages", "as_decide"), "shanyrak.policy.stages"),
@@ -95,6 +107,13 @@ _LATER = {
     **dict.fromkeys(("jit", "share"), "shanyrak.policy.compiled"),
     "Mirror": "shanyrak.policy.mirror", "Plan": "shanyrak.policy.plan", "View": "shanyrak.policy.view",
     "Why": "shanyrak.policy.reasons",
+    # For the command of a plugin: its call, the workspace, the other plugins, and how the core prints.
+    **dict.fromkeys(("Frame", "pass_frame"), "shanyrak.cli.frame"), "opened": "shanyrak.cli.opened",
+    **dict.fromkeys(("emit_json", "table", "tell"), "shanyrak.cli.output"),
+    **dict.fromkeys(("Live", "Ran"), "shanyrak.control.past"),
+    "Site": "shanyrak.control.site", "resolve": "shanyrak.control.decider",
+    "PluginManager": "shanyrak.plugins.manager", "did_you_mean": "shanyrak.plugins.names",
+    "load": "shanyrak.plugins.loading",
 }  # fmt: skip
 """Names that are loaded when one is asked for: an entry point needs none of them, and numpy only a policy."""
 

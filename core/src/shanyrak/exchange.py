@@ -6,7 +6,7 @@ Times are milliseconds since the epoch, durations milliseconds, memory bytes, ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -153,3 +153,24 @@ class Seen:
     cpu_ms: int = 0
     peak_memory: int = 0
     isolation: tuple[str, ...] = ()
+
+
+# ---- past work ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """Past work as int64 arrays of equal length, one row a job, in the order of the file.
+
+    `columns`: `submit`, `run` and `processors` or `allocated` at least; also `wait` (as recorded), `limit` (the time asked
+    for), `job`, `account`, `sector`, `class`. Times are ms on any clock, -1 is unknown. What all rows lack is left
+    out.
+    """
+
+    columns: Mapping[str, Any]
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """For columns that hold an index: what it stands for (`account`, `sector`, `class`, and `job` if not numbers)."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What the file says of itself: `computer`, `processors`, `start` (ms since the epoch of time 0)."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Rows that are no jobs or cannot be read as such: why, and how many."""

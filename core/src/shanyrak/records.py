@@ -62,6 +62,8 @@ class Policy:
     version: str
     stages: str = ""
     decide: str = ""
+    needs: tuple[str, ...] = ()
+    """Columns of past work (`account`, `sector`, `class`) without which a rehearsal of it would say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,22 @@ class Store:
     scheme: str
     summary: str
     target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A way to read past work from a file: `target(stream: BinaryIO) -> exchange.Trace`.
+
+    The stream is binary and buffered, unpacked already when the file is gzip. A file goes to the reader whose
+    `sniff(head: bytes) -> bool` knows its first 64 KiB, else to one that has the ending of its name.
+    """
+
+    name: str
+    summary: str
+    target: str
+    sniff: str = ""
+    endings: tuple[str, ...] = ()
+    """Such as `.swf`; `.gz` is taken off a name first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shanyrak.api import Engine
     from shanyrak.config.commons import Commons
     from shanyrak.control.controller import Controller
+    from shanyrak.control.past import Live, Ran
     from shanyrak.journal.events import Event
     from shanyrak.plugins.manager import PluginManager
 
@@ -235,6 +236,28 @@ class Site:
         from shanyrak.config.params import params
 
         return params(self.commons)
+
+    def sectors(self, units: int) -> dict[str, tuple[int, int, int]]:
+        """(weight, floor, cap) of each sector on a machine of so many units; a cap of -1 is none."""
+        from shanyrak.config.fields import units_of
+
+        return {
+            name: (one.weight, units_of(one.floor, units), -1 if one.cap is None else units_of(one.cap, units))
+            for name, one in self.commons.sectors.items()
+        }
+
+    def past(self) -> list[Ran]:
+        """Every task that has ended, for a rehearsal of what was."""
+        from shanyrak.control.past import ran
+
+        with self.journal.read() as rows:
+            return ran(rows)
+
+    def live(self) -> Live:
+        """This moment as a policy sees it, for a rehearsal of what comes."""
+        from shanyrak.control.past import live
+
+        return live(self)
 
     def ps(self, everything: bool = False, project: str = "", reasons: bool = True) -> list[dict[str, Any]]:
         """Workloads by id: those that have not ended, or all. With `reasons` waiting work carries this moment's."""

@@ -1,0 +1,66 @@
+"""What ran here before, and what is here now: the journal as material for a rehearsal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from shanyrak.control.feed import Feed
+from shanyrak.journal.store import Rows
+
+if TYPE_CHECKING:
+    from shanyrak.control.site import Site
+    from shanyrak.policy.mirror import Mirror
+
+
+class Ran(NamedTuple):
+    """A task that has ended, whether well or not, as its last attempt tells it; times in ms."""
+
+    workload: int
+    task: int
+    project: str
+    sector: str
+    account: int
+    pool: int
+    class_: int
+    width: int
+    units: int
+    submitted: int
+    started: int
+    ran: int
+    walltime: int
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The site at one moment: all that a policy sees, in a mirror that the caller may use up."""
+
+    mirror: Mirror
+    now: int
+    head: str
+    """The hash of the newest event: it stands for the whole journal."""
+    projects: dict[int, str]
+    """Workload -> project, of all that has not ended."""
+    pools: dict[int, str]
+
+
+def ran(rows: Rows) -> list[Ran]:
+    """Every task that has ended, by (submission, workload, task). What waits for another try is not among them."""
+    found = rows.all(
+        "SELECT w.id, a.task, w.project, p.sector, w.account, w.pool, 0, w.width, w.units, w.submitted, a.started,"
+        " a.ran, a.walltime, w.again FROM attempt a JOIN workload w ON w.id = a.workload JOIN project p ON p.id = w.project"
+        " WHERE a.open = 0 AND a.started > 0 AND a.id IN (SELECT MAX(id) FROM attempt GROUP BY workload, task)"
+        " ORDER BY w.submitted, w.id, a.task"
+    )
+    return [Ran(*row) for *row, again in found if again == "[]" or row[1] not in json.loads(again)]
+
+
+def live(site: Site) -> Live:
+    """This moment, from one snapshot."""
+    with site.journal.read() as rows:
+        feed = Feed(rows)
+        head = rows.one("SELECT hash FROM event ORDER BY seq DESC LIMIT 1") or ("",)
+        projects: dict[int, str] = dict(rows.all("SELECT id, project FROM workload WHERE ended = 0"))
+        pools: dict[int, str] = dict(rows.all("SELECT id, name FROM pool"))
+    return Live(feed.mirror, site.journal.now(), str(head[0]), projects, pools)
