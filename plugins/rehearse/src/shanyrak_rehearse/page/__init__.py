@@ -1,0 +1,1 @@
+"""The page with plots: one file, no network, light and dark."""

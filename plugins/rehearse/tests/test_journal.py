@@ -1,0 +1,131 @@
+"""`--journal`: what ran here, on the nodes that are here; and what happens from now on if a policy decides."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from shanyrak.api import Frame, Problem, UnfitProblem, UsageProblem
+from shanyrak.testing.fakes import Bench, settle
+from shanyrak_rehearse.command import rehearse
+
+MINUTE = 60_000
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """Two nodes of four CPUs, the kernel as policy, projects `ada` and `bek`."""
+    made = Bench(tmp_path / "site")
+    for project in ("ada", "bek"):
+        made.fund(project)
+    yield made
+    assert made.faults() == [], "a rehearsal changes nothing of the journal"
+    made.site.close()
+
+
+@pytest.fixture
+def ask(bench: Bench) -> Callable[..., Any]:
+    def run(*args: str, as_json: bool = True) -> Any:
+        words = ["--journal", *args, *(["--json"] if as_json else [])]
+        result = CliRunner().invoke(rehearse, words, obj=Frame(str(bench.folder), {}))
+        if isinstance(result.exception, Problem):
+            raise result.exception
+        assert result.exception is None, result.output
+        return json.loads(result.stdout) if as_json else result.stdout
+
+    return run
+
+
+def run_for(bench: Bench, minutes: int) -> None:
+    """The controller acts, each minute."""
+    with bench.controller() as controller:
+        settle(controller)
+        for _ in range(minutes):
+            bench.clock.advance(MINUTE)
+            settle(controller)
+
+
+def test_what_ran_here_is_the_trace(bench, ask):
+    bench.engine().lasts = lambda launch: 2 * MINUTE
+    wide = bench.run("ada", width=2, cpus=4, walltime="10m").id
+    array = bench.run("bek", cpus=4, array="0-2", walltime="5m").id
+    run_for(bench, 12)
+    data = ask("--policy", "fifo")
+    assert data["trace"]["jobs"] == 4
+    assert data["trace"]["sha256"] == bench.site.events()[-1].hash
+    kernel, fifo = data["policies"]
+    assert (kernel["name"], fifo["name"]) == ("kernel", "fifo"), "the active policy is the first"
+    assert kernel["schedule_sha256"] == fifo["schedule_sha256"]
+    # Virtual ends are at the minute: the wide work runs 2 minutes, then two tasks of the array, then the third.
+    assert kernel["wait"]["max_s"] == 240.0
+    assert {row["name"]: row["jobs"] for row in kernel["by"]["account"]} == {"ada": 1, "bek": 3}
+    assert data["recorded"]["jobs"] == 4
+    assert data["semantics"]["promises"]["rule"] == "site"
+    assert data["live"]["running"] == data["live"]["waiting"] == 0
+    assert wide != array
+
+
+def test_the_schedule_names_tasks(bench, ask, tmp_path):
+    bench.engine().lasts = lambda launch: MINUTE
+    one, array = bench.run("ada").id, bench.run("bek", array="0-1").id
+    run_for(bench, 3)
+    ask("--schedule", str(tmp_path / "out.csv"))
+    lines = (tmp_path / "out.csv").read_text().splitlines()[1:]
+    assert sorted(line.split(",")[0] for line in lines) == sorted([f"{one}", f"{array}_0", f"{array}_1"])
+
+
+def test_what_happens_from_now_on(bench, ask):
+    bench.engine().lasts = lambda launch: None
+    bench.run("ada", width=2, cpus=4, walltime="10m")
+    run_for(bench, 1)
+    long = bench.run("ada", cpus=4, width=2, walltime="1h").id
+    short = bench.run("bek", cpus=4, width=2, walltime="2m").id
+    live = ask("--policy", "shortest")["live"]
+    assert (live["running"], live["waiting"]) == (1, 2)
+    kernel, shortest = live["policies"]
+    assert [row["job"] for row in kernel["starts"]] == [long, short]
+    assert [row["job"] for row in shortest["starts"]] == [short, long]
+    changed = {row["project"]: (row["sooner"], row["later"]) for row in shortest["against"]["projects"]}
+    assert changed == {"bek": (1, 0), "ada": (0, 1)}
+    text = ask("--policy", "shortest", as_json=False)
+    assert "No work has ended here yet." in text
+    assert "1 run, 2 wait" in text
+    assert "shortest against kernel:" in text
+
+
+def test_a_promise_that_is_held_shows_when_a_policy_would_be_late(bench, ask):
+    bench.engine().lasts = lambda launch: None
+    bench.run("ada", width=2, cpus=4, walltime="10m")
+    run_for(bench, 1)
+    bench.run("ada", cpus=4, width=2, walltime="1h")
+    run_for(bench, 1)
+    live = ask()["live"]
+    assert live["promised"] == 1
+    assert live["policies"][0]["promises"]["kept"] + len(live["policies"][0]["promises"]["late"]) == 1
+
+
+def test_what_contradicts_itself_is_refused(bench, ask, tmp_path):
+    for args in (["--pool", "4"], ["--nodes", "2x2"], [str(tmp_path / "a.swf")]):
+        with pytest.raises(UsageProblem, match="Leave files and machine out"):
+            ask(*args)
+    with pytest.raises(UsageProblem, match="no work has ended here yet"):
+        ask("--html", str(tmp_path / "a.html"))
+
+
+def test_without_a_workspace_there_is_no_journal(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(rehearse, ["--journal"], obj=Frame(env={}))
+    assert isinstance(result.exception, UnfitProblem)
+
+
+def test_the_rules_of_the_site_hold_for_a_trace_in_its_folder(bench, write, tmp_path):
+    trace = write("submit,run,gpus,sector", "0,10,1,startup", "0,10,1,elsewhere", name="a.csv")
+    result = CliRunner().invoke(rehearse, [str(trace), "--pool", "4", "--json"], obj=Frame(str(bench.folder), {}))
+    data = json.loads(result.stdout)
+    assert data["semantics"]["site"] == bench.site.commons.site.name
+    assert data["policies"][0]["name"] == "kernel", "the active policy of the site"
+    assert data["semantics"]["params"]["half_life"] == 7 * 24 * 60 * MINUTE
