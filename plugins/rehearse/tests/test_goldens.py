@@ -18,7 +18,11 @@ from rehearselab.traces import BLUE, KTH, PHILLY
 GOLDEN = Path(__file__).parent / "golden.json"
 
 FIGURES = {
-    "KTH fifo": ([KTH, "--pool", 100, "--policy", "fifo"], 27_992, {"mean_s": 218_832.06, "max_s": 705_687, "slowdown": 4294.50}),
+    "KTH fifo": (
+        [KTH, "--pool", 100, "--policy", "fifo"],
+        27_992,
+        {"mean_s": 218_832.06, "max_s": 705_687, "slowdown": 4294.50},
+    ),
     "KTH easy": ([KTH, "--pool", 100], 27_992, {"mean_s": 6351.49, "max_s": 248_239, "slowdown": 86.37}),
     "KTH easy single": ([KTH, "--pool", 100, "--events", "single"], 27_992, {"mean_s": 6344.79, "slowdown": 86.26}),
 }
