@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,29 @@ def test_what_ran_here_is_the_trace(bench, ask):
     assert data["semantics"]["promises"]["rule"] == "site"
     assert data["live"]["running"] == data["live"]["waiting"] == 0
     assert wide != array
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_clock_fed_with_a_live_run_starts_work_when_the_live_run_did(bench, ask, tmp_path, seed):
+    """Ends and submissions are on whole minutes, at which the controller acts: so live and rehearsed see the same instants."""
+    draw = random.Random(seed)
+    lasts = {}
+    bench.engine().lasts = lambda launch: lasts.setdefault(launch.token, draw.randint(1, 4) * MINUTE)
+    for _ in range(12):
+        for _ in range(draw.randint(0, 3)):
+            wide = draw.choice([1, 1, 2])
+            bench.run(
+                draw.choice(["ada", "bek"]), width=wide, cpus=draw.randint(1, 4), walltime=f"{draw.randint(4, 9)}m"
+            )
+        run_for(bench, 1)
+    run_for(bench, 60)
+    data = ask("--schedule", str(tmp_path / "out.csv"))
+    with bench.site.journal.read() as rows:
+        live = rows.all("SELECT workload, started, ended FROM attempt ORDER BY workload")
+        first = rows.one("SELECT MIN(submitted) FROM workload")[0]
+    assert len(live) == data["trace"]["jobs"] > 5
+    lines = (tmp_path / "out.csv").read_text().splitlines()[1:]
+    assert sorted(lines) == sorted(f"{job},{(at - first) // 1000},{(end - first) // 1000}" for job, at, end in live)
 
 
 def test_the_schedule_names_tasks(bench, ask, tmp_path):

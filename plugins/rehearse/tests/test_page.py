@@ -81,7 +81,7 @@ def test_the_page_is_whole_in_itself(page):
 def test_the_page_says_what_the_report_says(page):
     words = " ".join(read(page("--policy", "fifo", "--policy", "easy", "--promises", "site")).text.split())
     assert "Rehearsal of fifo and easy" in words
-    assert "1 jobs ask for more than the machine has and were not run: 99." in words
+    assert "1 job asked for more than the machine has, not run: 99." in words
     for heading in (
         "Use and queue over time",
         "Waits by sector",

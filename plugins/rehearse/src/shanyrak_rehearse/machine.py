@@ -11,6 +11,7 @@ import numpy.typing as npt
 from shanyrak.api import Ints, Mirror, UsageProblem
 
 from shanyrak_rehearse.past import Past
+from shanyrak_rehearse.words import many
 
 _MOST = 10_000_000
 
@@ -68,8 +69,8 @@ class Machine:
     def words(self) -> str:
         unit = f", a unit is {self.per_unit} processors" if self.per_unit > 1 else ""
         if self.nodes == 1:
-            return f"a pool of {self.units:,} units{unit}"
-        return f"{self.nodes:,} nodes of {self.units:,} units{unit}"
+            return f"a pool of {many(self.units, 'unit')}{unit}"
+        return f"{self.nodes:,} nodes of {many(self.units, 'unit')}{unit}"
 
     def shape(self, past: Past) -> Shape:
         """Up to a node's units on one node, above that whole nodes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from shanyrak.api import Arrivals, Ints, Log, Mirror, Params, PluginProblem, Problem, replay
@@ -12,6 +12,7 @@ from shanyrak.api import Arrivals, Ints, Log, Mirror, Params, PluginProblem, Pro
 from shanyrak_rehearse.choosing import Chosen
 from shanyrak_rehearse.work import Work
 
+_WARM = 200
 Tick = Callable[[int, int], None]
 """Called now and then with (jobs done, virtual time)."""
 
@@ -42,9 +43,16 @@ class Played:
         return len(self.start) / max(self.seconds, 1e-9)
 
 
-def play(work: Work, policy: Chosen, params: Params, single: bool, tick: Tick | None = None) -> Played:
-    """Run all of it. Raises PluginProblem, naming the plugin, when the policy fails."""
+def play(
+    work: Work, policy: Chosen, params: Params, single: bool, tick: Tick | None = None, measured: bool = False
+) -> Played:
+    """Run all of it. Raises PluginProblem, naming the plugin, when the policy fails.
+
+    `measured`: run a little of it before, so that `seconds` does not count what a compiler takes the first time.
+    """
     mirror, arrivals = work.mirror(int(params["half_life"])), work.arrivals()
+    if measured:
+        forward(mirror.copy(), policy, params, 0, _first(arrivals), single, None)
     began = time.perf_counter()
     log = forward(mirror, policy, params, 0, arrivals, single, tick)
     seconds = time.perf_counter() - began
@@ -56,6 +64,12 @@ def play(work: Work, policy: Chosen, params: Params, single: bool, tick: Tick | 
         policy, job, log.at, log.end, log.promise, np.where(whole, -1, log.stopped_for - 1), start, over,
         log.given, log.rounds, log.skipped, seconds,
     )  # fmt: skip
+
+
+def _first(arrivals: Arrivals) -> Arrivals:
+    """Enough of the work to have each loop compiled or loaded."""
+    columns = {one.name: getattr(arrivals, one.name) for one in fields(arrivals)}
+    return replace(arrivals, **{name: column[:_WARM] for name, column in columns.items() if column is not None})
 
 
 def forward(

@@ -64,7 +64,7 @@ def rehearsed(frame: Frame, request: Request) -> Done:
     with progress([policy.name for policy in chosen], len(asked) if asked is not None else 0) as begin:
         for policy in chosen if asked is not None else ():
             assert asked is not None
-            played.append(play(asked, policy, params, single, begin(policy.name)))
+            played.append(play(asked, policy, params, single, begin(policy.name), request.timing))
     if house.live is not None:
         coming = tonight(house.live, chosen, params, single)
     semantics = Semantics(request.clean, request.estimates, request.events, promises, house.name, params)

@@ -7,7 +7,7 @@ from typing import Any
 
 from shanyrak.api import table, tell
 
-from shanyrak_rehearse.words import percent, signed, span
+from shanyrak_rehearse.words import many, percent, signed, span
 
 _MOST_GROUPS = 12
 _WAITS = {"mean_s": "MEAN WAIT", "median_s": "MEDIAN", "p95_s": "P95", "max_s": "LONGEST"}
@@ -87,7 +87,9 @@ def _head(trace: Mapping[str, Any], semantics: Mapping[str, Any]) -> None:
     large = trace["too_large"]
     if large["jobs"]:
         more = ", ..." if large["jobs"] > 10 else ""
-        tell(f"Too large for the machine, not run: {large['jobs']:,} jobs ({', '.join(large['list'][:10])}{more}).")
+        tell(
+            f"Too large for the machine, not run: {many(large['jobs'], 'job')} ({', '.join(large['list'][:10])}{more})."
+        )
     rules = ", ".join(f"{name} {semantics[name]['rule']}" for name in ("clean", "estimates", "events", "promises"))
     tell(f"Rules: {rules}. Trace sha256 {trace['sha256'][:16]}.")
     tell("")
@@ -109,7 +111,7 @@ def _promises(policies: list[Mapping[str, Any]]) -> None:
     for one in policies:
         promises, stops = one["promises"], one["preemptions"]
         if one["never_started"]:
-            tell(f"{one['name']}: {one['never_started']:,} jobs never started.")
+            tell(f"{one['name']}: {many(one['never_started'], 'job')} never started.")
         if promises["given"] or stops["stops"]:
             paid = stops.get("paid_by_sector") or stops.get("paid_by_account") or []
             rows.append({
@@ -146,7 +148,7 @@ def _against(entry: Mapping[str, Any]) -> None:
     gains = entry["against"]
     tell("")
     tell(
-        f"{entry['name']} against {gains['name']}: {gains['jobs_sooner']:,} jobs start sooner,"
+        f"{entry['name']} against {gains['name']}: {many(gains['jobs_sooner'], 'job')} start sooner,"
         f" {gains['jobs_later']:,} later (by a minute or more)."
     )
     kind = next((name for name in ("account", "sector", "class") if name in gains["by"]), "")

@@ -18,6 +18,11 @@ def span(seconds: float) -> str:
     return f"{hours // 24:,} d" + (f" {hours % 24} h" if hours % 24 else "")
 
 
+def many(count: int, noun: str) -> str:
+    """`1 job`, `2 jobs`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from shanyrak_rehearse.words import percent, span
+from shanyrak_rehearse.words import many, percent, span
 
 Entry = Mapping[str, Any]
 
@@ -28,7 +28,7 @@ def lead(document: Mapping[str, Any]) -> str:
     kept = best["promises"]
     promise = ""
     if kept["given"]:
-        promise = f" It gave {kept['given']:,} promises of a start and broke {kept['broken'] or 'none'}."
+        promise = f" It gave {many(kept['given'], 'promise')} of a start and broke {kept['broken'] or 'none'}."
     return (
         f"Under <b>{escape(best['name'])}</b> work waits <b>{span(now)}</b> on average, under {escape(first['name'])} {mean}:"
         f" {change}. {those['gain']:,} {words} gain by it and {those['lose']:,} lose.{promise}"
@@ -41,9 +41,9 @@ def warnings(document: Mapping[str, Any]) -> str:
     large = document["trace"]["too_large"]
     if large["jobs"]:
         named = ", ".join(large["list"][:12]) + (", …" if large["jobs"] > 12 else "")
-        lines.append(f"{large['jobs']:,} jobs ask for more than the machine has and were not run: {escape(named)}.")
+        lines.append(f"{many(large['jobs'], 'job')} asked for more than the machine has, not run: {escape(named)}.")
     lines += [
-        f"Under {escape(one['name'])} {one['never_started']:,} jobs never started."
+        f"Under {escape(one['name'])} {many(one['never_started'], 'job')} never started."
         for one in document["policies"] if one["never_started"]
     ]  # fmt: skip
     return "".join(f'<p class="warn">{line}</p>' for line in lines)
@@ -140,7 +140,7 @@ def losses(policies: Sequence[Entry]) -> str:
         stops = one["preemptions"]
         if not stops["stops"]:
             continue
-        head = f"{stops['stops']:,} stops lost {stops['unit_hours_lost']:,.1f} unit-hours."
+        head = f"{many(stops['stops'], 'stop')} lost {stops['unit_hours_lost']:,.1f} unit-hours."
         parts.append(f"<h3>{escape(one['name'])}</h3><p>{head}</p>")
         kind = "sector" if "paid_by_sector" in stops else "account"
         paid = stops.get(f"paid_by_{kind}", [])
@@ -173,7 +173,7 @@ def how(document: Mapping[str, Any]) -> str:
         ("load", f"{trace['load']:.3f} of the machine from the first submission to the last"),
         *((name, "{rule}: {words}".format(**semantics[name])) for name in ("clean", "estimates", "events", "promises")),
         ("machine", f"{semantics['machine']['words']}; {semantics['machine']['shape']}"),
-        *((name.replace("_s", ""), words) for name, words in semantics["definitions"].items() if name != "schedule_sha256"),
+        *((name.removesuffix("_s"), words) for name, words in semantics["definitions"].items() if name != "schedule_sha256"),
         ("parameters", ", ".join(f"{name} = {value}" for name, value in semantics["params"].items())),
         ("chance", "nothing here is random: no seed"),
         *((f"schedule of {one['name']}", one["schedule_sha256"]) for one in document["policies"]),
