@@ -121,6 +121,22 @@ def test_what_happens_from_now_on(bench, ask):
     assert "shortest against kernel:" in text
 
 
+def test_the_page_of_a_journal_tells_what_comes(bench, ask, tmp_path):
+    bench.engine().lasts = lambda launch: MINUTE
+    bench.run("ada")
+    run_for(bench, 2)
+    bench.engine().lasts = lambda launch: None
+    bench.run("ada", width=2, cpus=4, walltime="1h")
+    run_for(bench, 1)
+    bench.run("ada", width=2, cpus=4, walltime="1h")
+    bench.run("bek", width=2, cpus=4, walltime="2m")
+    ask("--policy", "shortest", "--html", str(tmp_path / "page.html"))
+    page = (tmp_path / "page.html").read_text()
+    assert "<h2>From now on</h2>" in page
+    assert "1 run now and 2 wait." in page
+    assert "<td>bek</td><td>1</td><td>0</td>" in page
+
+
 def test_a_promise_that_is_held_shows_when_a_policy_would_be_late(bench, ask):
     bench.engine().lasts = lambda launch: None
     bench.run("ada", width=2, cpus=4, walltime="10m")

@@ -11,7 +11,7 @@ from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from shanyrak.api import PluginProblem, Reader, Trace, UsageProblem, load
+from shanyrak.api import PluginProblem, Problem, Reader, Trace, UsageProblem, load
 
 if TYPE_CHECKING:
     from shanyrak.api import PluginManager
@@ -63,7 +63,7 @@ def _read(file: Path, readers: list[tuple[Reader, str]]) -> tuple[Trace, Source]
             stream = BufferedReader(gzip.GzipFile(fileobj=raw), HEAD) if packed else raw
             head = stream.peek(HEAD)
             record, plugin = _choose(file, head, readers)
-            trace = load(record.target, plugin)(stream)
+            trace = _called(record, plugin, stream)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UsageProblem(f"{file}", f"the gzip file is damaged or cut short ({error})", "fetch it again") from None
     except OSError as error:
@@ -72,6 +72,17 @@ def _read(file: Path, readers: list[tuple[Reader, str]]) -> tuple[Trace, Source]
         raise UsageProblem(f"{file}", str(error)) from None
     _check(file, plugin, record, trace)
     return trace, Source(file.name, digest, record.name)
+
+
+def _called(record: Reader, plugin: str, stream: BinaryIO) -> Any:
+    """What the reader gives. ValueError and trouble with the file are about the file, all else is the plugin's."""
+    try:
+        return load(record.target, plugin)(stream)
+    except (ValueError, OSError, EOFError, zlib.error, Problem):
+        raise
+    except Exception as error:
+        words = f"its reader `{record.name}` failed ({type(error).__name__}: {error})"
+        raise PluginProblem(f"plugin {plugin}", words, "tell its author") from error
 
 
 def _sha256(raw: BinaryIO) -> str:

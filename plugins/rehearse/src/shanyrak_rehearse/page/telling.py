@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from shanyrak_rehearse.words import many, percent, span
+from shanyrak_rehearse.words import many, percent, signed, span
 
 Entry = Mapping[str, Any]
 
@@ -160,6 +160,31 @@ def losses(policies: Sequence[Entry]) -> str:
         return ""
     note = "Work that is stopped before its end begins again; what it had done until then is lost."
     return f'<section><h2>Who was stopped for whom</h2><p class="note">{note}</p>{"".join(parts)}</section>'
+
+
+def coming(document: Mapping[str, Any]) -> str:
+    """What happens from now on, when the report has it."""
+    live = document.get("live")
+    if not live:
+        return ""
+    rows = [
+        [one["name"], f"{one['at_once']:,}", f"{one['started']:,}", f"{one['never_started']:,}", span(one["wait"]["mean_s"]),
+         span(one["wait"]["max_s"]), f"{len(one['promises']['late']):,} of {one['promises']['held']:,}", f"{one['stops']:,}"]
+        for one in live["policies"]
+    ]  # fmt: skip
+    heads = ["policy", "start at once", "start", "do not", "mean wait from now", "longest", "promises late", "stops"]
+    parts = [table(heads, rows)]
+    for one in live["policies"][1:]:
+        changed = [row for row in one["against"]["projects"] if row["sooner"] or row["later"]]
+        if changed:
+            lines = [
+                [row["project"], f"{row['sooner']:,}", f"{row['later']:,}", signed(row["hours"])]
+                for row in changed[:12]
+            ]
+            parts.append(f"<h3>{escape(one['name'])} against {escape(one['against']['name'])}</h3>")
+            parts.append(table(["project", "works start sooner", "later", "hours in all"], lines))
+    note = f"{live['running']:,} run now and {live['waiting']:,} wait. If {live['words']}."
+    return f'<section><h2>From now on</h2><p class="note">{escape(note)}</p>{"".join(parts)}</section>'
 
 
 def how(document: Mapping[str, Any]) -> str:

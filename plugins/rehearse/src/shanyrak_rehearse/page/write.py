@@ -19,7 +19,7 @@ from shanyrak_rehearse.outcome import kinds
 from shanyrak_rehearse.page.gainers import gainers
 from shanyrak_rehearse.page.over_time import over_time
 from shanyrak_rehearse.page.strips import strips
-from shanyrak_rehearse.page.telling import figures, how, key, lead, losses, promises, tiles, warnings
+from shanyrak_rehearse.page.telling import coming, figures, how, key, lead, losses, promises, tiles, warnings
 from shanyrak_rehearse.play import Played
 from shanyrak_rehearse.work import Work
 
@@ -65,6 +65,7 @@ def page(document: Mapping[str, Any], work: Work, played: Sequence[Played]) -> s
         *_gains(policies),
         promises(policies),
         losses(policies),
+        coming(document),
         _section("All figures", "", figures(document)),
         how(document),
         "<footer>Made by <code>shanyrak rehearse</code> with the code that decides on the live machine.</footer>",
