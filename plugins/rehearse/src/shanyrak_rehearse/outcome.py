@@ -75,8 +75,8 @@ def recorded(work: Work) -> dict[str, Any] | None:
     return {
         "jobs": int(np.count_nonzero(known)), "wait": waits(wait[known]),
         "bounded_slowdown": {"mean": round(float(slowdowns(wait[known], run).mean()), 4)},
-        "caveat": "As the trace records it: with the downtimes, reservations and changes of rules of those days, which no"
-        " policy here has. Compare policies with each other.",
+        "caveat": "Recorded waits hold the downtimes, reservations and changes of rules of their days, which no policy"
+        " here has. Compare policies with each other.",
     }  # fmt: skip
 
 

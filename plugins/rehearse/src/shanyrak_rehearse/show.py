@@ -7,10 +7,10 @@ from typing import Any
 
 from shanyrak.api import table, tell
 
-from shanyrak_rehearse.words import many, percent, signed, span
+from shanyrak_rehearse.words import brief, many, percent, signed, span
 
 _MOST_GROUPS = 12
-_WAITS = {"mean_s": "MEAN WAIT", "median_s": "MEDIAN", "p95_s": "P95", "max_s": "LONGEST"}
+_WAITS = {"mean_s": "MEAN", "median_s": "MEDIAN", "p95_s": "P95", "max_s": "LONGEST"}
 
 
 def show(document: Mapping[str, Any]) -> None:
@@ -29,7 +29,7 @@ def _past(document: Mapping[str, Any]) -> None:
     _head(trace, document["semantics"])
     rows = [_row(one) for one in policies]
     if "recorded" in document:
-        rows.append({"name": "(as recorded)", **_figures(document["recorded"])})
+        rows.append({"name": "recorded", **_figures(document["recorded"])})
     heads = {"name": "POLICY", **_WAITS, "slowdown": "SLOWDOWN", "use": "USE"}
     if any("jobs_per_second" in one for one in policies):
         heads["speed"] = "JOBS/S"
@@ -39,7 +39,7 @@ def _past(document: Mapping[str, Any]) -> None:
         " Use: of all units from the first submission to the last end."
     )
     if "recorded" in document:
-        tell(f"(as recorded): {document['recorded']['caveat']}")
+        tell(document["recorded"]["caveat"])
     _promises(policies)
     _groups(policies)
     for one in policies[1:]:
@@ -55,7 +55,7 @@ def _live(live: Mapping[str, Any]) -> None:
     rows = [
         {
             "name": one["name"], "at_once": f"{one['at_once']:,}", "started": f"{one['started']:,}",
-            "never": f"{one['never_started']:,}", "mean": span(one["wait"]["mean_s"]), "max": span(one["wait"]["max_s"]),
+            "never": f"{one['never_started']:,}", "mean": brief(one["wait"]["mean_s"]), "max": brief(one["wait"]["max_s"]),
             "late": f"{len(one['promises']['late']):,}", "stops": f"{one['stops']:,}",
         }
         for one in live["policies"]
@@ -96,7 +96,9 @@ def _head(trace: Mapping[str, Any], semantics: Mapping[str, Any]) -> None:
 
 
 def _figures(entry: Mapping[str, Any]) -> dict[str, str]:
-    return {key: span(entry["wait"][key]) for key in _WAITS} | {"slowdown": f"{entry['bounded_slowdown']['mean']:,.1f}"}
+    return {key: brief(entry["wait"][key]) for key in _WAITS} | {
+        "slowdown": f"{entry['bounded_slowdown']['mean']:,.1f}"
+    }
 
 
 def _row(entry: Mapping[str, Any]) -> dict[str, str]:
@@ -138,7 +140,7 @@ def _groups(policies: list[Mapping[str, Any]]) -> None:
         rows = []
         for group in groups[:_MOST_GROUPS]:
             row = {"name": group["name"], "jobs": f"{group['jobs']:,}", "hours": f"{group['unit_hours']:,.0f}"}
-            rows.append(row | {f"wait{i}": span(mean.get(group["name"], 0)) for i, mean in enumerate(means)})
+            rows.append(row | {f"wait{i}": brief(mean.get(group["name"], 0)) for i, mean in enumerate(means)})
         tell("")
         heads = {"name": "UNITS" if kind == "size" else kind.upper(), "jobs": "JOBS", "hours": "UNIT-HOURS"}
         table(rows, heads | {f"wait{i}": f"WAIT {one['name']}" for i, one in enumerate(policies)})
@@ -160,8 +162,8 @@ def _against(entry: Mapping[str, Any]) -> None:
     table(
         [
             {
-                "who": row["who"], "name": row["name"], "jobs": f"{row['jobs']:,}", "before": span(row["mean_before_s"]),
-                "after": span(row["mean_after_s"]), "hours": signed(row["hours"]),
+                "who": row["who"], "name": row["name"], "jobs": f"{row['jobs']:,}", "before": brief(row["mean_before_s"]),
+                "after": brief(row["mean_after_s"]), "hours": signed(row["hours"]),
             }
             for row in rows
         ],

@@ -18,6 +18,11 @@ def span(seconds: float) -> str:
     return f"{hours // 24:,} d" + (f" {hours % 24} h" if hours % 24 else "")
 
 
+def brief(seconds: float) -> str:
+    """The same where there is little room: `45s`, `12m`, `1h46m`, `2d20h`."""
+    return span(seconds).replace(" min", "m").replace(" ", "")
+
+
 def many(count: int, noun: str) -> str:
     """`1 job`, `2 jobs`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
