@@ -145,6 +145,19 @@ def test_the_same_input_gives_the_same_bytes(write, said_by):
     assert timed == json.loads(said_by(*words))
 
 
+def test_what_promises_cost_is_told(write, report, said_by):
+    """Job 2 is promised 100; at 50 a shorter one comes, which without the promise goes first and lets job 2 wait longer."""
+    trace = write(swf(1, 0, 100, 4), swf(2, 10, 100, 4), swf(3, 50, 10, 4))
+    words = (trace, "--pool", 4, "--policy", "shortest", "--promises", "site")
+    promises = report(*words)["policies"][0]["promises"]
+    assert (promises["given"], promises["kept"], promises["broken"]) == (2, 2, 0)
+    assert report(*words)["policies"][0]["wait"]["mean_s"] == (0 + 90 + 150) / 3
+    assert promises["without"]["wait"]["mean_s"] == (0 + 100 + 50) / 3
+    assert "+60.0 % wait" in said_by(*words)
+    off = report(trace, "--pool", 4, "--policy", "shortest")["policies"][0]["promises"]
+    assert off == {"given": 0, "kept": 0, "broken": 0, "causes": {}}
+
+
 def test_who_gains_and_who_loses(write, report, said_by):
     trace = write(*QUEUE)
     data = report(trace, "--pool", 4, "--policy", "fifo", "--policy", "shortest")

@@ -46,7 +46,7 @@ def outcome(work: Work, played: Played, first: Played, timing: bool) -> dict[str
         "wait": waits(wait),
         "bounded_slowdown": {"mean": round(float(slowdowns(wait, run[ran]).mean()), 4) if len(wait) else 0.0},
         **_use(work, played, int(submit[-1])),
-        "promises": _promises(played),
+        "promises": _promises(played) | _cost(work, played),
         "preemptions": _preemptions(work, played),
         "by": {name: groups(*group, wait, run[ran], use) for name, group in by.items()},
     }  # fmt: skip
@@ -107,6 +107,18 @@ def _promises(played: Played) -> dict[str, Any]:
             "median_s": round(quantile(early, 0.5) / 1000, 3), "p95_s": round(quantile(early, 0.95) / 1000, 3)
         }  # fmt: skip
     return out
+
+
+def _cost(work: Work, played: Played) -> dict[str, Any]:
+    """What the promises cost, or bring: the waits of the same policy when it makes its reservations anew in each round."""
+    plain = played.without
+    if plain is None or not (plain.start >= 0).any():
+        return {}
+    submit, run = work.of(work.past.submit), work.of(work.past.run)
+    ran = plain.start >= 0
+    wait = (plain.start - submit)[ran]
+    slow = {"mean": round(float(slowdowns(wait, run[ran]).mean()), 4)}
+    return {"without": {"wait": waits(wait), "bounded_slowdown": slow}}
 
 
 def _preemptions(work: Work, played: Played) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class Played:
     rounds: int
     skipped: int
     seconds: float
+    without: Played | None = None
+    """The same with promises off, where any was given: what they cost."""
 
     @property
     def jobs_per_second(self) -> float:

@@ -14,7 +14,7 @@ EVERY_S = 10.0
 
 
 @contextmanager
-def progress(policies: list[str], jobs: int) -> Iterator[Callable[[str], Tick]]:
+def progress(jobs: int) -> Iterator[Callable[[str], Tick]]:
     """Gives `begin(policy)`, which gives what is called with (jobs done, virtual time)."""
     if not sys.stderr.isatty():
         yield lambda policy: _Lines(policy, jobs).tick
@@ -25,11 +25,10 @@ def progress(policies: list[str], jobs: int) -> Iterator[Callable[[str], Tick]]:
     left = TimeRemainingColumn(elapsed_when_finished=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), left)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks = {policy: bar.add_task(policy, total=jobs, start=False) for policy in policies}
 
         def begin(policy: str) -> Tick:
-            bar.start_task(tasks[policy])
-            return lambda done, now: bar.update(tasks[policy], completed=done)
+            task = bar.add_task(policy, total=jobs)
+            return lambda done, now: bar.update(task, completed=done)
 
         yield begin
 

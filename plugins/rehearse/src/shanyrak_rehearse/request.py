@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +61,14 @@ def rehearsed(frame: Frame, request: Request) -> Done:
     promises = request.promises or ("site" if request.journal else "off")
     params = {**PARAMS, **house.params, **({"promises": 0} if promises == "off" else {})}
     played, coming, single = [], None, request.events == "single"
-    with progress([policy.name for policy in chosen], len(asked) if asked is not None else 0) as begin:
+    with progress(len(asked) if asked is not None else 0) as begin:
         for policy in chosen if asked is not None else ():
             assert asked is not None
-            played.append(play(asked, policy, params, single, begin(policy.name), request.timing))
+            one = play(asked, policy, params, single, begin(policy.name), request.timing)
+            if one.given and promises == "site":
+                plain = play(asked, policy, {**params, "promises": 0}, single, begin(f"{policy.name} without promises"))
+                one = replace(one, without=plain)
+            played.append(one)
     if house.live is not None:
         coming = tonight(house.live, chosen, params, single)
     semantics = Semantics(request.clean, request.estimates, request.events, promises, house.name, params)

@@ -116,17 +116,26 @@ def _promises(policies: list[Mapping[str, Any]]) -> None:
             tell(f"{one['name']}: {many(one['never_started'], 'job')} never started.")
         if promises["given"] or stops["stops"]:
             paid = stops.get("paid_by_sector") or stops.get("paid_by_account") or []
+            cost = _cost(one)
             rows.append({
-                "name": one["name"], "given": f"{promises['given']:,}", "kept": f"{promises['kept']:,}",
+                "name": one["name"], "cost": cost, "given": f"{promises['given']:,}", "kept": f"{promises['kept']:,}",
                 "broken": f"{promises['broken']:,}", "stops": f"{stops['stops']:,}", "lost": f"{stops['unit_hours_lost']:,.1f}",
                 "paid": ", ".join(f"{row['name']} {row['unit_hours']:,.1f}" for row in paid[:3]),
             })  # fmt: skip
     if rows:
         tell("")
         table(rows, {
-            "name": "POLICY", "given": "PROMISES", "kept": "KEPT", "broken": "BROKEN", "stops": "STOPS",
+            "name": "POLICY", "given": "PROMISES", "kept": "KEPT", "broken": "BROKEN", "cost": "THEIR COST", "stops": "STOPS",
             "lost": "UNIT-HOURS LOST", "paid": "WHO PAID",
         })  # fmt: skip
+
+
+def _cost(entry: Mapping[str, Any]) -> str:
+    """What promises change of the mean wait."""
+    without = entry["promises"].get("without")
+    if without is None or not without["wait"]["mean_s"]:
+        return ""
+    return f"{100 * (entry['wait']['mean_s'] / without['wait']['mean_s'] - 1):+.1f} % wait"
 
 
 def _groups(policies: list[Mapping[str, Any]]) -> None:

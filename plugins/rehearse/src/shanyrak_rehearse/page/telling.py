@@ -127,8 +127,9 @@ def promises(policies: Sequence[Entry]) -> str:
         rows.append([
             one["name"], f"{those['given']:,}", f"{those['kept']:,}", f"{those['broken']:,}", causes or "-",
             span(early["median_s"]) if early else "-",
+            span(those["without"]["wait"]["mean_s"]) if "without" in those else "-",
         ])  # fmt: skip
-    heads = ["policy", "given", "kept", "broken", "why broken", "half start earlier by"]
+    heads = ["policy", "given", "kept", "broken", "why broken", "half start earlier by", "mean wait without promises"]
     note = "A promise is the latest start that work was told. It may start sooner, and later only with a cause."
     return f'<section><h2>Promises</h2><p class="note">{note}</p>{table(heads, rows)}</section>'
 
