@@ -15,7 +15,7 @@ def marks(origin_ms: int | None, length_s: float) -> list[tuple[float, str]]:
         return [(step * DAY * i, f"day {step * i}") for i in range(int(length_s / DAY / step) + 1)]
     begin = datetime.fromtimestamp(origin_ms / 1000, UTC)
     end = begin + timedelta(seconds=length_s)
-    if length_s < 60 * DAY:
+    if length_s < 100 * DAY:
         return _days(begin, end, length_s)
     months = (end.year - begin.year) * 12 + end.month - begin.month
     step = next(one for one in (1, 2, 3, 6, 12, 24, 60, 120, 1200) if months / one <= _MOST)
