@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ from shanyrak.api import Frame, pass_frame
 
 
 @click.command()
-@click.argument("traces", metavar="TRACE...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("traces", metavar="[TRACE]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--journal", is_flag=True, help="This site's own past work in place of a trace, and what waits and runs now."
 )
@@ -68,11 +69,17 @@ def rehearse(
     """
     from shanyrak.api import UsageProblem, emit_json, tell
 
+    from shanyrak_rehearse.page import COLOURS
     from shanyrak_rehearse.request import Request, rehearsed
 
     request = Request(
         traces, journal, policies, nodes, pool, procs_per_unit, estimates, events, promises, clean, timing
     )  # fmt: skip
+    for option, file in (("--schedule", schedule), ("--html", html)):
+        if file is not None and not os.access(file if file.exists() else file.parent, os.W_OK):
+            raise UsageProblem(f"{option} {file}", "it cannot be written", "choose a file in a folder that is there")
+    if html is not None and len(set(policies)) > COLOURS:
+        raise UsageProblem(f"--html {html}", f"a page compares at most {COLOURS} policies", "leave some out")
     done = rehearsed(frame, request)
     if done.work is not None and schedule is not None:
         from shanyrak_rehearse.schedule import write

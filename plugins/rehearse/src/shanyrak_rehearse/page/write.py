@@ -23,7 +23,6 @@ from shanyrak_rehearse.page.telling import coming, figures, how, key, lead, loss
 from shanyrak_rehearse.play import Played
 from shanyrak_rehearse.work import Work
 
-COLOURS = 6
 _MOST = 12
 
 _RING = (
@@ -35,9 +34,7 @@ _RING = (
 
 
 def write_page(file: Path, document: Mapping[str, Any], work: Work, played: Sequence[Played]) -> None:
-    """Write the page. Raises UsageProblem when it cannot be written, or there are more policies than colours."""
-    if len(played) > COLOURS:
-        raise UsageProblem(f"--html {file}", f"a page compares at most {COLOURS} policies", "leave some out")
+    """Write the page. Raises UsageProblem when it cannot be written."""
     try:
         file.write_text(page(document, work, played), encoding="utf-8")
     except OSError as error:
