@@ -63,10 +63,14 @@ def used(units: int, ran_ms: int, half_life: int) -> float:
     return float(units) * (h / _LN_2) * gone
 
 
+def whole(use: float) -> int:
+    """Rounded to whole unit-ms, at most `MOST`."""
+    return MOST if use >= 4611686018427387904.0 else int(use + 0.5)
+
+
 def decayed(use: float, since: int, now: int, half_life: int) -> int:
     """What use at `since` counts at `now`, in whole unit-ms; no less than at `since` if that is later."""
-    x = use * halved(float(now - since) / float(half_life))
-    return MOST if x >= 4611686018427387904.0 else int(x + 0.5)
+    return whole(use * halved(float(now - since) / float(half_life)))
 
 
 def settle(settled: int, settled_at: int, units: int, start: int, end: int, half_life: int) -> tuple[int, int]:
@@ -81,5 +85,5 @@ def settle(settled: int, settled_at: int, units: int, start: int, end: int, half
     return min(old + new, MOST), at
 
 
-ROUTINES = (series, halved, used, decayed, settle)
+ROUTINES = (series, halved, used, whole, decayed, settle)
 """All of them, callees first: what a compiler has to be shown."""
