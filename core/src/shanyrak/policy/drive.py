@@ -283,7 +283,8 @@ class Drive:
 
     def _other_desk(self) -> None:
         """A desk for the board as it is now, with what is to be carried from round to round."""
-        self._carry = part(self._desk, CARRY, int(self._desk[C_CARRY])).copy()
+        if self._stages is not None:  # else rounds are made elsewhere, and what they carry is not on this desk
+            self._carry = part(self._desk, CARRY, int(self._desk[C_CARRY])).copy()
         self._desk = self._new_desk()
         self._faces = self._face()
 
