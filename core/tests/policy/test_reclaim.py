@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shanyrak.policy.arrays import MANY
+from shanyrak.policy import desk
+from shanyrak.policy.arrays import FAR, MANY
+from shanyrak.policy.compiled import COMPILED, jit
 from shanyrak.policy.drive import Arrivals, replay
+from shanyrak.policy.kernel import MARK
 from shanyrak.policy.mirror import Mirror
 from shanyrak.policy.referee import check
 from shanyrak.policy.stages import Stages, as_decide
@@ -105,6 +108,55 @@ def test_what_starts_on_a_claim_is_guarded_by_it(machine):
     m.job(11, units=1)
     plan = m.plan(claim=ints(2, 0), guard=ints(0, 1))
     assert dict(zip(plan.start_job.tolist(), plan.start_guard.tolist(), strict=True)) == {10: 2, 11: 1}
+
+
+def test_a_cost_of_far_keeps_a_run_from_being_stopped(machine):
+    m = machine(2, 2)
+    run(m, 1, [0], 2, end=100)
+    run(m, 2, [1], 2, end=100)
+    m.job(10, units=2)
+    assert stops(m.plan(now=10, claim=ints(1), cost=ints(FAR, FAR - 1))) == [(2, 10, 1)]
+    assert not stops(m.plan(now=10, claim=ints(1), cost=ints(FAR, FAR)))
+
+
+def test_a_policy_bounds_how_many_tasks_of_a_row_start_in_a_round(machine):
+    def two(b, now, numbers, d):
+        d[d[desk.D_MOST]] = 2
+
+    m = machine(4)
+    m.job(10, tasks=4)
+    m.job(11)
+    if COMPILED:
+        two = jit(two)
+    assert m.plan(order=two).starts() == [(10, [[0], [0]]), (11, [[0]])]
+
+
+def test_promised_work_does_not_take_what_others_were_stopped_for(machine):
+    """Node 0 was freed for 10, whose claim goes before the promise of 11 is moved earlier."""
+    m = machine(4)
+    m.job(10, units=4, limit=20)
+    m.job(11, units=4, limit=20, promise=100)
+    m.carry = ints(MARK, 11, 50_000, 1, 0)
+    plan = m.plan(now=10, keys=(ints(1, 0),), claim=ints(1, 0))
+    assert plan.start_job.tolist() == [10]
+    assert (plan.hold_job.tolist(), plan.hold_at.tolist()) == ([11], [30_000])
+    plan = m.plan(now=10, keys=(ints(1, 0),), claim=ints(0, 0))
+    assert plan.start_job.tolist() == [11], "without a claim the promise moves"
+
+
+def test_nothing_is_promised_while_units_are_being_freed(machine):
+    m = machine(4)
+    run(m, 1, [0], 4, end=100)
+    m.job(10, units=4)
+    m.job(11, units=4)
+    plan = m.plan(now=10, claim=ints(1, 0))
+    assert stops(plan) == [(1, 10, 1)]
+    assert not len(plan.promise_job)
+    m.mirror.stopping(1, 10)
+    assert not len(m.plan(now=11, claim=ints(1, 0)).promise_job)
+    m.mirror.end(1)
+    plan = m.plan(now=12, claim=ints(1, 0))
+    assert (plan.start_job.tolist(), plan.promise_job.tolist()) == ([10], [11])
 
 
 def levels(view, params):

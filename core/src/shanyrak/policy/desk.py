@@ -80,16 +80,16 @@ S_ROW, S_OFF, START_NODES = _names(3)
 X_RUN, X_ROW = _names(2)
 """Stops: the row of the run and the row it is for."""
 
-D_STARTED, D_BOOKED, D_CLAIM, D_GUARD, D_ORDER, D_INDEX = _names(6)
-"""Pending rows: tasks started, 1 with a reservation, claim and guard; then lists of rows: the order of visits, and the
-reservation of each."""
+D_STARTED, D_BOOKED, D_CLAIM, D_GUARD, D_MOST, D_ORDER, D_INDEX = _names(7)
+"""Pending rows: tasks started, 1 with a reservation, claim and guard, and how many tasks the policy lets start now (0: all);
+then lists of rows: the order of visits, and the reservation of each."""
 
 (KEYS,) = _names(1)
 """[levels][pending rows] `d[d[KEYS] + level * d[C_ROWS] + row]`: lower first, level 0 weighs most."""
 
 M_MARKED, M_ABLE, M_PICK, M_COST = _names(4)
 """Running rows: 1 when it is being stopped, 1 when it could be, a list of those picked, and the policy's cost: the lowest is
-stopped first."""
+stopped first, and from `FAR` on nothing is."""
 
 (SPENT,) = _names(1)
 """[unit kinds][accounts] unit-seconds that starts and reservations of this round take."""

@@ -16,8 +16,9 @@ from shanyrak.policy.board import (
 from shanyrak.policy.compiled import inner, jit
 from shanyrak.policy.desk import (
     BEST, CARRY, CLAIMED, C_ACCOUNTS, C_BEST, C_CARRY, C_HOLDS, C_INSTANTS, C_QUIET, C_ROWS, C_SHORT, C_STARTS, C_STOPS,
-    D_BOOKED, D_CLAIM, D_GUARD, D_INDEX, D_ORDER, D_STARTED, FIRST, HOLD_NODES, INSTANT, KEPT, KEYS, K_NODE, LEVELS, LOOK,
-    MOST_CARRY, M_COST, M_MARKED, P_BLOCKER, P_NODES, P_RESERVED, P_TESTED, SPENT, S_ROW, V_AT, V_KIND, V_OFF, V_ROW, WALK,
+    D_BOOKED, D_CLAIM, D_GUARD, D_INDEX, D_MOST, D_ORDER, D_STARTED, FIRST, HOLD_NODES, INSTANT, KEPT, KEYS, K_NODE,
+    LEVELS, LOOK, MOST_CARRY, M_COST, M_MARKED, P_BLOCKER, P_NODES, P_RESERVED, P_TESTED, SPENT, S_ROW, V_AT, V_KIND, V_OFF,
+    V_ROW, WALK,
 )  # fmt: skip
 from shanyrak.policy.facts import row_of
 from shanyrak.policy.placing import earliest, lift, may_start, place, reserve, short, start, walk_headroom
@@ -35,10 +36,14 @@ def decide_round(b: Any, d: Any, now: int, levels: int, strict: bool, depth: int
     """One round for a policy that has written `levels` keys on the desk (0: order of submission), and claims or none."""
     lay_out(b, d, now)
     d[C_QUIET] = 0
-    if b[PROMISED]:
-        _keep_promises(b, d, now)
+    promised = _lay_promises(b, d, now) if b[PROMISED] else 0
     if b[STOPPING]:
         _keep_claims(b, d, now)
+    if promised:
+        if claims:
+            _move_promises(b, d, now, promised, True)
+            _start_claims(b, d, now, levels, promised)
+        _move_promises(b, d, now, promised, False)
     if levels or b[TANGLED]:
         _visit_in_order(b, d, now, levels, strict, depth, claims)
     else:
@@ -194,8 +199,8 @@ def _be_quiet(b: Any, d: Any, strict: bool, depth: int) -> None:
 
 
 @inner
-def _keep_promises(b: Any, d: Any, now: int) -> None:
-    """Promised rows, by promise: lay all reservations, then start each or move it earlier, the others staying.
+def _lay_promises(b: Any, d: Any, now: int) -> int:
+    """Reservations of promised rows, by promise, and how many rows these are, in `D_ORDER`.
 
     A row comes with the slot that the last round gave it, if its carry has one, so no promise moves another. A row
     whose grant is short gets nothing.
@@ -224,10 +229,53 @@ def _keep_promises(b: Any, d: Any, now: int) -> None:
             at = earliest(b, d, now, row, True)
             if at >= 0:
                 d[index + i] = reserve(b, d, now, row, at, KEPT, True)
-    for i in range(n):
-        if d[index + i] >= 0:
-            lift(b, d, now, d[index + i])
-            _begin_or_reserve(b, d, now, d[order + i], KEPT)
+    return n
+
+
+@inner
+def _move_promises(b: Any, d: Any, now: int, promised: int, claims: bool) -> None:
+    """Start each promised row or move it earlier, the others staying. `claims`: only those with a claim."""
+    order, index = d[D_ORDER], d[D_INDEX]
+    for i in range(promised):
+        row, h = d[order + i], d[index + i]
+        if h >= 0 and d[d[V_AT] + h] >= 0 and (not claims or d[d[D_CLAIM] + row] > 0):
+            lift(b, d, now, h)
+            d[index + i] = -1
+            _begin_or_reserve(b, d, now, row, KEPT)
+
+
+@inner
+def _start_claims(b: Any, d: Any, now: int, levels: int, promised: int) -> None:
+    """Start, in order, what has a claim and fits beside all promises, before any promise is moved earlier.
+
+    Else promised work would take what others were stopped for, and they would be stopped again.
+    """
+    order, count = d[D_ORDER] + promised, 0
+    for row in range(b[JOBS]):
+        if d[d[D_CLAIM] + row] < 1 or b[b[J_PROMISE] + row] or not _fits_now(b, d, now, row):
+            continue
+        place_ = count
+        while place_ > 0 and before(b, d, levels, row, d[order + place_ - 1]):
+            d[order + place_] = d[order + place_ - 1]
+            place_ -= 1
+        d[order + place_] = row
+        count += 1
+    for i in range(count):
+        row = d[order + i]
+        while _fits_now(b, d, now, row):
+            place(b, d, row, layer_of(d, now + b[b[J_LIMIT] + row]))
+            start(b, d, now, row)
+
+
+@inner
+def _fits_now(b: Any, d: Any, now: int, row: int) -> bool:
+    """Whether one more task of a row without a reservation may start."""
+    if may_start(b, d, row) < 1 or d[d[D_BOOKED] + row] or short(b, d, row):
+        return False
+    units, width, layer = b[b[J_UNITS] + row], b[b[J_WIDTH] + row], layer_of(d, now + b[b[J_LIMIT] + row])
+    return bool(
+        fits(d, layer, b[b[J_POOL] + row], units, width) and headroom(b, d, layer, b[b[J_ACCOUNT] + row], units * width)
+    )
 
 
 @inner
@@ -283,9 +331,14 @@ def _keep_claims(b: Any, d: Any, now: int) -> None:
     for run in range(b[RUNS]):
         if b[b[R_STOP] + run]:
             row = row_of(b, b[b[R_STOP] + run])
-            if row < 0 or may_start(b, d, row) < 1 or d[d[D_BOOKED] + row] or short(b, d, row):
+            if row < 0 or may_start(b, d, row) < 1 or short(b, d, row):
                 continue
-            _begin_or_reserve(b, d, now, row, CLAIMED)
+            kind = CLAIMED
+            for h in range(d[C_HOLDS]):
+                if d[d[V_ROW] + h] == row and d[d[V_AT] + h] >= 0:
+                    kind = d[d[V_KIND] + h]
+                    lift(b, d, now, h)
+            _begin_or_reserve(b, d, now, row, kind)
 
 
 # ---- after the round ------------------------------------------------------------------------------------------
@@ -301,6 +354,8 @@ def promised_start(b: Any, d: Any, h: int, margin: int, classes: int, units: int
     row, at = d[d[V_ROW] + h], d[d[V_AT] + h]
     if at < 0 or d[d[D_STARTED] + row] or d[d[V_KIND] + h] == CLAIMED:
         return -1
+    if b[STOPPING] or d[C_STOPS]:
+        return -1  # when units will be free is a guess until those that are being stopped have ended
     before_ = b[b[J_PROMISE] + row]
     if before_ == 0:
         large = units >= 0 and b[b[J_WIDTH] + row] * b[b[J_UNITS] + row] >= units
@@ -360,6 +415,6 @@ def blank(b: Any, d: Any) -> None:
     for row in range(b[JOBS]):
         for level in range(LEVELS):
             d[d[KEYS] + level * d[C_ROWS] + row] = 0
-        d[d[D_CLAIM] + row] = d[d[D_GUARD] + row] = 0
+        d[d[D_CLAIM] + row] = d[d[D_GUARD] + row] = d[d[D_MOST] + row] = 0
     for run in range(b[RUNS]):
         d[d[M_COST] + run] = 0

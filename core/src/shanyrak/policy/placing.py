@@ -12,8 +12,8 @@ from shanyrak.policy.board import (
 from shanyrak.policy.compiled import inner, jit
 from shanyrak.policy.desk import (
     BY_POOL, CLAIMED, C_ACCOUNTS, C_COLS, C_ENTRIES, C_HOLDS, C_HOLD_NODES, C_SHORT, C_STARTS, C_START_NODES, D_BOOKED,
-    D_STARTED, E_ACCOUNT, E_AT, E_NODE, E_UNITS, HOLD_NODES, K_FIT, K_NODE, K_SINCE, K_WEIGHT, LOW, MOST_HOLDS, MOST_HOLD_NODES,
-    P_FIRST, P_NODES, P_RESERVED, SPENT, START_NODES, S_OFF, S_ROW, V_AT, V_KIND, V_OFF, V_ROW, WALK,
+    D_MOST, D_STARTED, E_ACCOUNT, E_AT, E_NODE, E_UNITS, HOLD_NODES, K_FIT, K_NODE, K_SINCE, K_WEIGHT, LOW, MOST_HOLDS,
+    MOST_HOLD_NODES, P_FIRST, P_NODES, P_RESERVED, SPENT, START_NODES, S_OFF, S_ROW, V_AT, V_KIND, V_OFF, V_ROW, WALK,
 )  # fmt: skip
 from shanyrak.policy.room import add_entries, add_instant, add_to_walk, drop_entries, lasts, occupy
 
@@ -43,7 +43,10 @@ def may_start(b: Any, d: Any, row: int) -> int:
     """How many tasks of a row may still start in this round; below 1: none."""
     if b[b[J_BLOCK] + row]:
         return 0
-    return min(b[b[J_TASKS] + row], b[b[J_ROOM] + row]) - d[d[D_STARTED] + row]  # type: ignore[no-any-return]
+    may = min(b[b[J_TASKS] + row], b[b[J_ROOM] + row])
+    if d[d[D_MOST] + row]:
+        may = min(may, d[d[D_MOST] + row])
+    return may - d[d[D_STARTED] + row]  # type: ignore[no-any-return]
 
 
 @inner

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shanyrak.policy.arrays import FAR
 from shanyrak.policy.board import (
     A_PARENT, HELD, H_END, H_NODE, H_RUN, H_UNITS, J_ACCOUNT, J_LIMIT, J_POOL, J_UNITS, J_WIDTH, NODES, RUNS, R_ACCOUNT, R_END,
     R_GUARD, R_ID, R_SAFE, R_START, R_STOP, R_UNITS, R_WIDTH,
@@ -63,6 +64,7 @@ def _able(b: Any, d: Any, now: int, row: int) -> bool:
             and b[b[R_SAFE] + run] <= now
             and b[b[R_STOP] + run] == 0
             and d[d[M_MARKED] + run] == 0
+            and d[d[M_COST] + run] < FAR
         )
         d[able + run] = 1 if may else 0
         some = some or may
