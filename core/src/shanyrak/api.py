@@ -18,11 +18,11 @@ from shanyrak.records import API_VERSION, Command, Meter, Plugin, Policy, Reader
 from shanyrak.records import Engine as EngineRecord
 
 __all__ = [
-    "API_VERSION", "FAR", "MANY", "Arrivals", "Command", "Decide", "Engine", "EngineContext", "EngineProblem",
+    "API_VERSION", "COMPILED", "FAR", "MANY", "Arrivals", "Command", "Decide", "Engine", "EngineContext", "EngineProblem",
     "EngineRecord", "Ints", "Launch", "Launched", "Log", "Meter", "Mirror", "Node", "Params", "Plan", "Plugin",
     "PluginProblem", "Policy", "Problem", "Reader", "Refusal", "RefusedProblem", "Request", "Seen", "Service",
     "ServiceContext", "Stages", "Store", "Trace", "Unit", "UnfitProblem", "UsageProblem", "View", "Why", "as_decide",
-    "board", "decay", "desk", "hookimpl", "hookspec", "jit", "replay", "share",
+    "board", "decay", "desk", "hookimpl", "hookspec", "jit", "replay", "row_of", "share",
     # For the commands of plugins:
     "Frame", "Live", "PluginManager", "Ran", "Site", "did_you_mean", "emit_json", "load", "opened", "pass_frame", "resolve",
     "table", "tell",
@@ -90,8 +90,9 @@ if TYPE_CHECKING:
     from shanyrak.plugins.names import did_you_mean
     from shanyrak.policy import board, desk
     from shanyrak.policy.arrays import FAR, MANY, Ints
-    from shanyrak.policy.compiled import jit, share
+    from shanyrak.policy.compiled import COMPILED, jit, share
     from shanyrak.policy.drive import Arrivals, Log, replay
+    from shanyrak.policy.facts import row_of
     from shanyrak.policy.mirror import Mirror
     from shanyrak.policy.plan import Plan
     from shanyrak.policy.reasons import Why
@@ -104,9 +105,9 @@ _LATER = {
     **dict.fromkeys(("FAR", "MANY", "Ints"), "shanyrak.policy.arrays"),
     **dict.fromkeys(("Decide", "Params", "Stages", "as_decide"), "shanyrak.policy.stages"),
     **dict.fromkeys(("Arrivals", "Log", "replay"), "shanyrak.policy.drive"),
-    **dict.fromkeys(("jit", "share"), "shanyrak.policy.compiled"),
+    **dict.fromkeys(("COMPILED", "jit", "share"), "shanyrak.policy.compiled"),
     "Mirror": "shanyrak.policy.mirror", "Plan": "shanyrak.policy.plan", "View": "shanyrak.policy.view",
-    "Why": "shanyrak.policy.reasons",
+    "Why": "shanyrak.policy.reasons", "row_of": "shanyrak.policy.facts",
     # For the command of a plugin: its call, the workspace, the other plugins, and how the core prints.
     **dict.fromkeys(("Frame", "pass_frame"), "shanyrak.cli.frame"), "opened": "shanyrak.cli.opened",
     **dict.fromkeys(("emit_json", "table", "tell"), "shanyrak.cli.output"),
