@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from shanyrak.api import Params, Stages, View
+from typing import Any
+
+from shanyrak.api import Params, Stages, View, jit
+from shanyrak.api import board as of
+from shanyrak.api import desk as on
+
+from shanyrak_policies.settings import depth
+
+
+@jit
+def order(b: Any, now: int, numbers: Any, d: Any) -> None:
+    """Key: width x units x predicted time of a task (its walltime until there is a predictor), in unit-ms."""
+    area, width, units, predicted = d[on.KEYS], b[of.J_WIDTH], b[of.J_UNITS], b[of.J_PREDICTED]
+    for row in range(b[of.JOBS]):
+        d[area + row] = b[width + row] * b[units + row] * b[predicted + row]
 
 
 def stages(view: View, params: Params) -> Stages:
-    """Key: width x units x predicted time of a task (its walltime until there is a predictor), in unit-ms.
-
-    A promise holds against smaller work that comes later, so the first `params["depth"]` (1) that wait do start.
-    """
-    area = view.job_width * view.job_units * view.job_predicted
-    return Stages(keys=(area,), pack="easy", depth=int(params.get("depth", 1)))
+    """A promise holds against smaller work that comes later, so the first `depth` (1) that wait do start."""
+    return Stages(order=order, levels=1, depth=depth(params))
