@@ -77,7 +77,8 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
         if path == "README.md":
             path, part = "docs/README.md", ""
         wanted = places.get(path) or (path.removeprefix("docs/") if path.startswith("docs/") else "")
-        if wanted and files.get_file_from_path(wanted):
+        found = files.get_file_from_path(wanted) if wanted else None
+        if found and found.inclusion.is_included():
             return f"{mark}[{text}]({posixpath.relpath(wanted, posixpath.dirname(here) or '.')}{part})"
         return text if (ROOT / path).exists() else match[0]
 
