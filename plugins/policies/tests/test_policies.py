@@ -1,4 +1,4 @@
-"""The three policies on one small machine: 2 nodes of 1 unit, both busy with work of different length."""
+"""All policies on one small machine: 2 nodes of 1 unit, both busy with work of different length."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 import shanyrak_policies
-from shanyrak.api import MANY, Ints, Mirror, Plan, View, Why, as_decide
+from shanyrak.api import MANY, Mirror, Plan, View, Why, as_decide
 
 MINUTE = 60_000
 
@@ -28,13 +28,13 @@ def submit(mirror: Mirror, job: int, width: int, minutes: int) -> None:
     mirror.submit(job, 0, 0, width, 1, 1, MANY, minutes * MINUTE, job)
 
 
-def decide(name: str, view: View, carry: Ints | None = None) -> Plan:
+def decide(name: str, view: View, **params: int | str) -> Plan:
     import numpy as np
 
     record = {policy.name: policy for policy in shanyrak_policies.shanyrak_policies()}[name]
     module, _, attribute = record.stages.partition(":")
     function = getattr(import_module(module), attribute)
-    return as_decide(function)(view, {"margin": 0, "depth": 1}, np.zeros(0, np.int64))[0]
+    return as_decide(function)(view, {"margin": 0, "depth": 1, **params}, np.zeros(0, np.int64))[0]
 
 
 def test_fifo_lets_nothing_pass() -> None:
@@ -68,11 +68,32 @@ def test_shortest_takes_the_least_area_first() -> None:
     assert plan.promise_job.tolist() == [12], "the next in order has the reservation"
 
 
-@pytest.mark.parametrize("name", ["fifo", "easy", "shortest"])
+NAMES = [policy.name for policy in shanyrak_policies.shanyrak_policies()]
+
+
+def test_these_are_all() -> None:
+    assert NAMES == ["fifo", "easy", "shortest", "fairshare", "lanes", "public-first", "weighted"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_an_empty_queue_gives_an_empty_plan(name: str) -> None:
     plan = decide(name, machine().view(1, 0))
     assert plan.empty
     assert plan.wait_job.tolist() == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_of_equals_who_came_first_goes_first(name: str) -> None:
+    mirror = machine()
+    for job in (12, 11, 10):
+        submit(mirror, job, width=1, minutes=5)
+    assert decide(name, mirror.view(1, 0)).starts() == [(10, [[1]])]
+
+
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_a_wrong_depth_is_refused_in_words(name: str) -> None:
+    with pytest.raises(ValueError, match="depth must be a whole number from 0 to 100000, not 'deep'"):
+        decide(name, machine().view(1, 0), depth="deep")
 
 
 def test_the_entry_point_is_data_and_loads_no_numpy() -> None:

@@ -85,7 +85,7 @@ def test_work_of_a_sector_itself_goes_as_that_of_an_unused_project(bench: Any) -
         ({"weight_class": True}, "weight_class must be a whole number from 0 to 4294967295, not True"),
         ({"max_age_days": 0}, "max_age_days must be a whole number from 1 to 3650, not 0"),
         ({"favor_small": "maybe"}, "favor_small must be one of no, yes, not 'maybe'"),
-        ({"depth": -1}, "depth must be a whole number from 0 to 1000000, not -1"),
+        ({"depth": -1}, "depth must be a whole number from 0 to 100000, not -1"),
         ({"half_life": 0}, "half_life must be a whole number from 1 to"),
     ],
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from shanyrak.api import Params, Stages, View
 
+from shanyrak_policies.settings import depth
+
 
 def stages(view: View, params: Params) -> Stages:
-    """Order of submission; the first `params["depth"]` (1) of each pool that wait are promised a start."""
-    return Stages(pack="easy", depth=int(params.get("depth", 1)))
+    """Order of submission; the first `depth` (1) of each pool that wait are reserved a start."""
+    return Stages(pack="easy", depth=depth(params))

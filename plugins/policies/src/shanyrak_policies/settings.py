@@ -25,7 +25,7 @@ def choice(params: Params, name: str, *options: str) -> str:
 
 def depth(params: Params) -> int:
     """How many that wait are reserved a start."""
-    return number(params, "depth", 1, 0, 1_000_000)
+    return number(params, "depth", 1, 0, 100_000)
 
 
 def half_life(params: Params) -> int:
