@@ -1,8 +1,10 @@
 """Jobs a second in rehearsal, compiled and interpreted; reading beside simulating; memory of 3.3 million jobs.
 
-    python plugins/rehearse/tests/benchmarks/bench_rehearse.py [--traces DIR] [--rounds N] [--tiled] [--accasim PYTHON]
+    python plugins/rehearse/tests/benchmarks/bench_rehearse.py [--traces DIR] [--rounds N] [--interpreted JOBS] [--tiled]
+                                                                 [--accasim PYTHON]
 
-Each case runs in a process of its own on one core and prints processor time: of reading, of the first play of a process
+Interpreted, only the first 20,000 jobs of a trace are run, and the mean wait is theirs. Each case runs in a process of its own
+on one core and prints processor time: of reading, of the first play of a process
 (compiled: with what is loaded or compiled) and of the best of N more. `--tiled` writes SDSC-BLUE one after another until it has 3.3
 million jobs. `--accasim`: a Python that has AccaSim 1.1.3; its EASY runs the same jobs, which the core never depends on.
 """
@@ -18,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -39,14 +42,16 @@ CASES: list[tuple[str, str, dict[str, Any], str]] = [
 ]
 
 
-def measure(file: Path, nodes: str | None, pool: int | None, per_unit: int, policy: str, rounds: int) -> dict[str, Any]:
-    """One case, in this process."""
+def measure(
+    file: Path, nodes: str | None, pool: int | None, per_unit: int, policy: str, rounds: int, jobs: int
+) -> dict[str, Any]:
+    """One case, in this process; `jobs`: only so many of the first, 0 all."""
     from shanyrak.api import PluginManager
     from shanyrak_rehearse.choosing import choose
     from shanyrak_rehearse.house import PARAMS
     from shanyrak_rehearse.machine import machine
     from shanyrak_rehearse.past import archive
-    from shanyrak_rehearse.play import play
+    from shanyrak_rehearse.play import forward
     from shanyrak_rehearse.sources import read_files
     from shanyrak_rehearse.tenants import tenants
     from shanyrak_rehearse.work import work
@@ -59,15 +64,19 @@ def measure(file: Path, nodes: str | None, pool: int | None, per_unit: int, poli
     reading = time.process_time() - began
     del trace
     asked = work(past, machine(nodes, pool, per_unit, None), tenants(past, {}), "given", {})
+    arrivals = asked.arrivals()
+    if jobs:
+        columns = {one.name: getattr(arrivals, one.name) for one in fields(arrivals)}
+        arrivals = replace(arrivals, **{name: values[:jobs] for name, values in columns.items() if values is not None})
     plays = []
     for _ in range(1 + rounds):
+        mirror = asked.mirror(int(PARAMS["half_life"]))
         began = time.process_time()
-        done = play(asked, chosen, {**PARAMS, "promises": 0}, single=False)
+        log = forward(mirror, chosen, {**PARAMS, "promises": 0}, 0, arrivals, False, None)
         plays.append(time.process_time() - began)
-    wait = float((done.start - asked.of(past.submit)).mean()) / 1000
     return {
-        "jobs": len(asked), "reading": reading, "first": plays[0], "best": min(plays[1:] or plays), "wait": wait,
-        "rounds": done.rounds, "skipped": done.skipped,
+        "jobs": len(arrivals.at), "reading": reading, "first": plays[0], "best": min(plays[1:] or plays),
+        "wait": float((log.at - arrivals.at[log.job - 1]).mean()) / 1000, "rounds": log.rounds, "skipped": log.skipped,
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }  # fmt: skip
 
@@ -157,26 +166,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--traces", type=Path, default=TRACES)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--interpreted", type=int, default=20_000, metavar="JOBS", help="of each trace, the first; 0: all"
+    )
     parser.add_argument("--tiled", action="store_true")
     parser.add_argument("--accasim", metavar="PYTHON", default=sys.executable if find_spec("accasim") else "")
     parser.add_argument("--case", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.case:
-        file, machine_, policy, rounds = json.loads(args.case)
+        file, machine_, policy, rounds, jobs = json.loads(args.case)
         case = {"nodes": None, "pool": None, "per_unit": 1, **machine_}
-        print(json.dumps(measure(Path(file), policy=policy, rounds=rounds, **case)))
+        print(json.dumps(measure(Path(file), policy=policy, rounds=rounds, jobs=jobs, **case)))
         return
     heads = ("jobs/s", 12), ("best s", 9), ("first s", 9), ("reading s", 9), ("MiB", 8), ("mean wait s", 12)
     print(f"{'trace, machine':18} {'policy':10} {'mode':12}", *(f"{head:>{width}}" for head, width in heads))
     for name, trace, machine_, policy in CASES:
         if find_spec("numba"):
-            tell(name, policy, "compiled", apart(True, args.traces / trace, machine_, policy, args.rounds))
-        tell(name, policy, "interpreted", apart(False, args.traces / trace, machine_, policy, 0))
+            tell(name, policy, "compiled", apart(True, args.traces / trace, machine_, policy, args.rounds, 0))
+        tell(name, policy, "interpreted", apart(False, args.traces / trace, machine_, policy, 0, args.interpreted))
     if args.tiled:
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder, "tiled.swf")
             tiled(args.traces / BLUE, out)
-            tell("BLUE x 14.2, pool", "easy", "compiled", apart(True, out, {"pool": 144, "per_unit": 8}, "easy", 0))
+            tell("BLUE x 14.2, pool", "easy", "compiled", apart(True, out, {"pool": 144, "per_unit": 8}, "easy", 0, 0))
     if args.accasim:
         accasim(args.accasim, args.traces / BLUE)
 
