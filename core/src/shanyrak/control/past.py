@@ -48,7 +48,7 @@ class Live:
 def ran(rows: Rows) -> list[Ran]:
     """Every task that has ended, by (submission, workload, task). What waits for another try is not among them."""
     found = rows.all(
-        "SELECT w.id, a.task, w.project, p.sector, w.account, w.pool, 0, w.width, w.units, w.submitted, a.started,"
+        "SELECT w.id, a.task, w.project, p.sector, w.account, w.pool, w.class, w.width, w.units, w.submitted, a.started,"
         " a.ran, a.walltime, w.again FROM attempt a JOIN workload w ON w.id = a.workload JOIN project p ON p.id = w.project"
         " WHERE a.open = 0 AND a.started > 0 AND a.id IN (SELECT MAX(id) FROM attempt GROUP BY workload, task)"
         " ORDER BY w.submitted, w.id, a.task"

@@ -55,5 +55,5 @@ def _house(site: Site, past: Sequence[Ran], live: Live | None) -> House:
     def rules(units: int) -> Mapping[str, Rule]:
         return {name: Rule(*rule) for name, rule in site.sectors(units).items()}
 
-    classes = tuple(getattr(site.commons, "classes", ()))
+    classes = tuple(site.commons.classes)
     return House(site.commons.site.name, site.active_policy(), site.params(), classes, rules, past, live)
