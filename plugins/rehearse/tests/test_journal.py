@@ -52,7 +52,7 @@ def run_for(bench: Bench, minutes: int) -> None:
 
 def test_what_ran_here_is_the_trace(bench, ask):
     bench.engine().lasts = lambda launch: 2 * MINUTE
-    wide = bench.run("ada", width=2, cpus=4, walltime="10m").id
+    wide = bench.run("ada", width=2, cpus=4, walltime="10m", **{"class": "service"}).id
     array = bench.run("bek", cpus=4, array="0-2", walltime="5m").id
     run_for(bench, 12)
     data = ask("--policy", "fifo")
@@ -64,6 +64,7 @@ def test_what_ran_here_is_the_trace(bench, ask):
     # Virtual ends are at the minute: the wide work runs 2 minutes, then two tasks of the array, then the third.
     assert kernel["wait"]["max_s"] == 240.0
     assert {row["name"]: row["jobs"] for row in kernel["by"]["account"]} == {"ada": 1, "bek": 3}
+    assert {row["name"]: row["jobs"] for row in kernel["by"]["class"]} == {"batch": 3, "service": 1}
     assert data["recorded"]["jobs"] == 4
     assert data["semantics"]["promises"]["rule"] == "site"
     assert data["live"]["running"] == data["live"]["waiting"] == 0
