@@ -240,3 +240,18 @@ def test_exit_codes_and_streams(write, tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("shanyrak: --policy esay: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_progress_is_a_line_now_and_then_and_says_nothing_of_a_job_or_two(monkeypatch, capsys):
+    from shanyrak_rehearse import progress
+
+    clock = iter([0.0, 11.0, 12.0, 15.0, 40.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with progress.progress(1000) as begin:
+        tick = begin("easy")
+        for done in (1, 200, 300, 500):
+            tick(done, 0)
+    assert capsys.readouterr().err.splitlines() == [
+        "shanyrak: easy: 200 of 1,000 jobs, about 48 s left",
+        "shanyrak: easy: 500 of 1,000 jobs, about 40 s left",
+    ]

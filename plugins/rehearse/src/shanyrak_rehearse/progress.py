@@ -42,7 +42,7 @@ class _Lines:
 
     def tick(self, done: int, now: int) -> None:
         moment = time.monotonic()
-        if moment - self._said < EVERY_S or not done:
+        if moment - self._said < EVERY_S or 100 * done < self._jobs:  # of less nothing can be told
             return
         self._said = moment
         left = (moment - self._began) * (self._jobs - done) / done
