@@ -74,9 +74,10 @@ def test_winners_and_losers():
 
 
 def stopped() -> tuple[Work, Played]:
-    """Job 0 (8 units of `startup`) runs from 0, is stopped at 100 s for job 1 (`public`), and runs again from 200 s."""
+    """Job 0 (8 units of `startup`) runs from 0, is stopped at 100 s for job 1 (`public`, submitted at 90 s),
+    and runs again from 200 s."""
     past = Past(
-        submit=ints(0, 100_000), run=ints(300_000, 100_000), limit=ints(300_000, 100_000), processors=ints(8, 8),
+        submit=ints(0, 90_000), run=ints(300_000, 100_000), limit=ints(300_000, 100_000), processors=ints(8, 8),
         wait=ints(-1, -1), job=ints(1, 2), job_names=(), groups={"sector": ints(0, 1)},
         names={"account": (), "sector": ("startup", "public"), "class": ()}, extra={}, rows=2, dropped={}, changed={},
         facts={}, origin=None,
@@ -95,6 +96,7 @@ def test_who_pays_for_a_stop():
     lost = round(8 * 100 / 3600, 3)
     assert entry["preemptions"] == {
         "stops": 1, "unit_hours_lost": lost,
+        "reclaim": {"jobs": 1, "mean_s": 10.0, "median_s": 10.0, "p95_s": 10.0, "max_s": 10.0},
         "paid_by_sector": [{"name": "startup", "stops": 1, "unit_hours": lost}],
         "paid_for_sector": [{"name": "public", "stops": 1, "unit_hours": lost}],
     }  # fmt: skip

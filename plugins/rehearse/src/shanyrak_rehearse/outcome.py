@@ -122,13 +122,20 @@ def _cost(work: Work, played: Played) -> dict[str, Any]:
 
 
 def _preemptions(work: Work, played: Played) -> dict[str, Any]:
-    """Attempts that were stopped for other work, what they lost, who paid and for whom."""
+    """Attempts that were stopped for other work, what they lost, who paid and for whom.
+
+    `reclaim`: of the work for which others were stopped, the time from its submission to its start.
+    """
     stopped = np.flatnonzero(played.stopped_for >= 0)
     job = played.job[stopped]
     lost = (work.width * work.units)[job] * (played.end - played.at)[stopped]
     out: dict[str, Any] = {"stops": len(stopped), "unit_hours_lost": round(int(lost.sum()) / HOUR, 3)}
     if not len(stopped):
         return out
+    claimed = np.unique(played.stopped_for[stopped])
+    claimed = claimed[played.start[claimed] >= 0]
+    submit = work.of(work.past.submit)
+    out["reclaim"] = {"jobs": len(claimed)} | waits((played.start - submit)[claimed])
     for name in ("sector", "account"):
         if name in work.past.groups:
             index, names = work.of(work.past.groups[name]), work.past.names[name]

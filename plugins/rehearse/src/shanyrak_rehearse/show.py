@@ -120,13 +120,14 @@ def _promises(policies: list[Mapping[str, Any]]) -> None:
             rows.append({
                 "name": one["name"], "cost": cost, "given": f"{promises['given']:,}", "kept": f"{promises['kept']:,}",
                 "broken": f"{promises['broken']:,}", "stops": f"{stops['stops']:,}", "lost": f"{stops['unit_hours_lost']:,.1f}",
+                "reclaim": span(stops["reclaim"]["mean_s"]) if "reclaim" in stops else "-",
                 "paid": ", ".join(f"{row['name']} {row['unit_hours']:,.1f}" for row in paid[:3]),
             })  # fmt: skip
     if rows:
         tell("")
         table(rows, {
             "name": "POLICY", "given": "PROMISES", "kept": "KEPT", "broken": "BROKEN", "cost": "THEIR COST", "stops": "STOPS",
-            "lost": "UNIT-HOURS LOST", "paid": "WHO PAID",
+            "lost": "UNIT-HOURS LOST", "reclaim": "RECLAIM", "paid": "WHO PAID",
         })  # fmt: skip
 
 

@@ -141,7 +141,11 @@ def losses(policies: Sequence[Entry]) -> str:
         stops = one["preemptions"]
         if not stops["stops"]:
             continue
-        head = f"{many(stops['stops'], 'stop')} lost {stops['unit_hours_lost']:,.1f} unit-hours."
+        reclaim = stops["reclaim"]
+        head = (
+            f"{many(stops['stops'], 'stop')} lost {stops['unit_hours_lost']:,.1f} unit-hours. The work they made room for started"
+            f" {span(reclaim['mean_s'])} after its submission on average, {span(reclaim['max_s'])} at most."
+        )
         parts.append(f"<h3>{escape(one['name'])}</h3><p>{head}</p>")
         kind = "sector" if "paid_by_sector" in stops else "account"
         paid = stops.get(f"paid_by_{kind}", [])
