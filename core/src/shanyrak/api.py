@@ -14,15 +14,16 @@ from shanyrak.errors import (
     UsageProblem,
 )
 from shanyrak.hookspecs import hookimpl, hookspec
-from shanyrak.records import API_VERSION, Command, Meter, Plugin, Policy, Reader, Service, Store, Unit
+from shanyrak.records import API_VERSION, Command, Kind, Meter, Plugin, Policy, Reader, Service, Store, Unit
 from shanyrak.records import Engine as EngineRecord
 
 __all__ = [
-    "API_VERSION", "COMPILED", "FAR", "MANY", "Arrivals", "Command", "Decide", "Engine", "EngineContext", "EngineProblem",
-    "EngineRecord", "Ints", "Launch", "Launched", "Log", "Meter", "Mirror", "Node", "Params", "Plan", "Plugin",
-    "PluginProblem", "Policy", "Problem", "Reader", "Refusal", "RefusedProblem", "Request", "Seen", "Service",
-    "ServiceContext", "Stages", "Store", "Trace", "Unit", "UnfitProblem", "UsageProblem", "View", "Why", "as_decide",
-    "board", "decay", "desk", "hookimpl", "hookspec", "jit", "replay", "row_of", "share",
+    "API_VERSION", "COMPILED", "FAR", "MANY", "Arrivals", "Command", "Damaged", "Decide", "Engine", "EngineContext",
+    "EngineProblem", "EngineRecord", "Instrument", "Ints", "JournalStore", "Kind", "Launch", "Launched", "Log",
+    "Meter", "MeterContext", "Mirror", "Node", "Params", "Plan", "Plugin", "PluginProblem", "Policy", "Problem",
+    "Reader", "Refusal", "RefusedProblem", "Request", "Rows", "Sample", "Seen", "Service", "ServiceContext",
+    "Stages", "Store", "StoreContext", "Stretch", "Trace", "UnfitProblem", "Unit", "UsageProblem", "View", "Why",
+    "as_decide", "board", "decay", "desk", "grown", "hookimpl", "hookspec", "jit", "replay", "row_of", "share",
     # For the commands of plugins:
     "Frame", "Live", "PluginManager", "Ran", "Site", "did_you_mean", "emit_json", "load", "opened", "pass_frame", "resolve",
     "table", "tell",
@@ -76,6 +77,27 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class Instrument(Protocol):
+    """What the controller asks of a meter, after an attempt has ended and was charged. It changes no decision and no charge.
+
+    Asked again about the same stretch it gives the same answer: a controller that dies in between asks twice, and the
+    journal keeps one reading for each meter and token.
+    """
+
+    def read(self, stretches: Sequence[Stretch]) -> Sequence[Sample]:
+        """One sample for each stretch it knows something of, in any order; none for the others, which is no error.
+
+        What an instrument did not see is not made up: `covered_ms` says for how much of the stretch it speaks. It may
+        raise when it cannot be reached: it is then asked again later.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what this process holds."""
+        ...
+
+
 if TYPE_CHECKING:
     from shanyrak.cli.frame import Frame, pass_frame
     from shanyrak.cli.opened import opened
@@ -83,8 +105,25 @@ if TYPE_CHECKING:
     from shanyrak.control.decider import resolve
     from shanyrak.control.past import Live, Ran
     from shanyrak.control.site import Site
-    from shanyrak.exchange import EngineContext, Launch, Launched, Node, Refusal, Request, Seen, ServiceContext, Trace
+    from shanyrak.exchange import (
+        EngineContext,
+        Launch,
+        Launched,
+        MeterContext,
+        Node,
+        Refusal,
+        Request,
+        Sample,
+        Seen,
+        ServiceContext,
+        StoreContext,
+        Stretch,
+        Trace,
+    )
+    from shanyrak.journal.store import Damaged, Rows
+    from shanyrak.journal.store import Store as JournalStore
     from shanyrak.model import decay
+    from shanyrak.model.counters import grown
     from shanyrak.plugins.loading import load
     from shanyrak.plugins.manager import PluginManager
     from shanyrak.plugins.names import did_you_mean
@@ -100,14 +139,18 @@ if TYPE_CHECKING:
     from shanyrak.policy.view import View
 
 _LATER = {
-    **dict.fromkeys(("EngineContext", "Launch", "Launched", "Node", "Refusal", "Request", "Seen", "ServiceContext", "Trace"),
-                    "shanyrak.exchange"),
+    **dict.fromkeys(
+        ("EngineContext", "Launch", "Launched", "MeterContext", "Node", "Refusal", "Request", "Sample", "Seen",
+         "ServiceContext", "StoreContext", "Stretch", "Trace"),
+        "shanyrak.exchange",
+    ),
     **dict.fromkeys(("FAR", "MANY", "Ints"), "shanyrak.policy.arrays"),
     **dict.fromkeys(("Decide", "Params", "Stages", "as_decide"), "shanyrak.policy.stages"),
     **dict.fromkeys(("Arrivals", "Log", "replay"), "shanyrak.policy.drive"),
+    **dict.fromkeys(("Damaged", "JournalStore", "Rows"), "shanyrak.journal.store"),
     **dict.fromkeys(("COMPILED", "jit", "share"), "shanyrak.policy.compiled"),
     "Mirror": "shanyrak.policy.mirror", "Plan": "shanyrak.policy.plan", "View": "shanyrak.policy.view",
-    "Why": "shanyrak.policy.reasons", "row_of": "shanyrak.policy.facts",
+    "Why": "shanyrak.policy.reasons", "row_of": "shanyrak.policy.facts", "grown": "shanyrak.model.counters",
     # For the command of a plugin: its call, the workspace, the other plugins, and how the core prints.
     **dict.fromkeys(("Frame", "pass_frame"), "shanyrak.cli.frame"), "opened": "shanyrak.cli.opened",
     **dict.fromkeys(("emit_json", "table", "tell"), "shanyrak.cli.output"),
@@ -117,6 +160,9 @@ _LATER = {
     "load": "shanyrak.plugins.loading",
 }  # fmt: skip
 """Names that are loaded when one is asked for: an entry point needs none of them, and numpy only a policy."""
+
+_THERE = {"JournalStore": "Store"}
+"""What some of them are called where they are."""
 
 _MODULES = {"board": "shanyrak.policy.board", "desk": "shanyrak.policy.desk", "decay": "shanyrak.model.decay"}
 """Modules of the core whose names a policy's loops use."""
@@ -128,5 +174,5 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(_MODULES[name])
     if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
+        return getattr(import_module(_LATER[name]), _THERE.get(name, name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -174,3 +174,66 @@ class Trace:
     """What the file says of itself: `computer`, `processors`, `start` (ms since the epoch of time 0)."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Rows that are no jobs or cannot be read as such: why, and how many."""
+
+
+# ---- what passes between the core and a store or a meter ------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StoreContext:
+    """What a store is opened with. `folder` is the workspace: a relative path in `url` is under it.
+
+    With `create` the store is made, and must not exist; without, it must. A lock is waited for for `wait_s`.
+    """
+
+    url: str
+    folder: str
+    settings: Any
+    create: bool = False
+    wait_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class MeterContext:
+    """What a meter is made with, once for a controller. `folder` is the meter's own, private and kept between runs."""
+
+    meter: str
+    unit: str
+    folder: str
+    settings: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One attempt that has ended, as meters are asked about it. Times and `ran_ms` are the engine's.
+
+    `units` are those of all its nodes together, of the kind `unit` (`gpu` or `cpu`).
+    """
+
+    token: str
+    workload: int
+    project: str
+    pool: str
+    unit: str
+    units: int
+    nodes: tuple[str, ...]
+    started_ms: int
+    ended_ms: int
+    ran_ms: int
+    cpu_ms: int = 0
+    peak_memory: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a meter says was used in one stretch: never without how it knows, and of how much of the stretch.
+
+    method: `measured` (read from an instrument) or `modelled` (computed from something else). `covered_ms` is the part
+    of the stretch's `ran_ms` that the amount is known for; `words` says what was read, or by which model.
+    """
+
+    token: str
+    amount: int
+    method: str
+    covered_ms: int
+    words: str = ""

@@ -15,7 +15,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from shanyrak.exchange import Refusal, Request
-    from shanyrak.records import Command, Engine, Meter, Policy, Service, Store, Unit
+    from shanyrak.records import Command, Engine, Kind, Meter, Policy, Service, Store, Unit
 
 hookspec = pluggy.HookspecMarker("shanyrak")
 hookimpl = pluggy.HookimplMarker("shanyrak")
@@ -49,6 +49,11 @@ def shanyrak_units() -> Iterable[Unit]:  # type: ignore[empty-body]
 @hookspec
 def shanyrak_meters() -> Iterable[Meter]:  # type: ignore[empty-body]
     """Meters of use beside the engines. Class: collect. Since API 1."""
+
+
+@hookspec
+def shanyrak_kinds() -> Iterable[Kind]:  # type: ignore[empty-body]
+    """Kinds of plugins that authors can write for the hooks this plugin opens. Class: collect. Since API 2."""
 
 
 @hookspec

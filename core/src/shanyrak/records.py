@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-API_VERSION = "1"
+API_VERSION = "2"
 """The version of hooks and records; a plugin names the one it was written for."""
+
+OLDEST_API = "1"
+"""Plugins written for this version still run. When each number moves: `docs/reference/api.md`."""
 
 
 # ---- what a plugin is, and what it adds ---------------------------------------------------------------------
@@ -47,6 +50,10 @@ class Engine:
     name: str
     summary: str
     target: str
+    capabilities: tuple[str, ...] = ()
+    """What it claims of `shanyrak.testing.contracts.engine.CAPABILITIES`: the conformance kit holds it to them. Since API 2."""
+    harness: str = ""
+    """`module:Class` with which the kit tries it, when the kit's own `EngineHarness` cannot. Since API 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +71,24 @@ class Policy:
     decide: str = ""
     needs: tuple[str, ...] = ()
     """Columns of past work (`account`, `sector`, `class`) without which a rehearsal of it would say nothing."""
+    capabilities: tuple[str, ...] = ()
+    """What it claims of `shanyrak.testing.contracts.policy.CAPABILITIES`. Since API 2."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A place for the journal. `target(url: str)` gives an object with the methods of `shanyrak.journal.store.Store`.
+    """A place for the journal. `target(StoreContext)` gives an object with the methods of `api.JournalStore`.
 
-    `scheme` is what its URLs start with: `scheme:rest` in `[accounts] store`.
+    `scheme` is what its URLs start with: `scheme:rest` in `[accounts] store`. A plugin of API 1 is called with the URL alone.
     """
 
     scheme: str
     summary: str
     target: str
+    capabilities: tuple[str, ...] = ()
+    """What it claims of `shanyrak.testing.contracts.store.CAPABILITIES`. Since API 2."""
+    harness: str = ""
+    """`module:Class` with which the kit tries it, when the kit's own `StoreHarness` cannot. Since API 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +118,19 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Something that measures use beside the engine. No part of the core asks meters yet: the record is listed and checked.
+    """Something that measures use beside the engine, in `unit`. `target(MeterContext)` gives an `api.Instrument`.
 
-    `target` is called with one argument and gives the measuring object.
+    Asked since API 2. Readings are kept beside the account, each with its method and coverage; they are not charged.
     """
 
     name: str
     unit: str
     summary: str
     target: str
+    capabilities: tuple[str, ...] = ()
+    """What it claims of `shanyrak.testing.contracts.meter.CAPABILITIES`. Since API 2."""
+    harness: str = ""
+    """`module:Class` with which the kit tries it, when the kit's own `MeterHarness` cannot. Since API 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +141,20 @@ class Service:
     summary: str
     target: str
     required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of plugin that authors can write: `plugin new --kind NAME` renders it, the conformance kit holds it to its contract.
+
+    The core has its own; a plugin that opens a hook gives one for it. Since API 2.
+    """
+
+    name: str
+    hook: str
+    """The hook that plugins of this kind implement."""
+    summary: str
+    templates: str
+    """Package whose files are rendered, beside those that all kinds share."""
+    contract: str
+    """Module with the tests that each plugin of this kind is held to."""

@@ -175,7 +175,7 @@ def test_a_bad_record_fails_its_own_plugin_as_a_whole(good, kind):
 
 def test_a_plugin_for_another_api_is_incompatible(good):
     write_plugin(good.folder, "broken", ALSO, record="PLUGIN = Plugin('broken', '0', 'Old.')")
-    is_out(good, "incompatible", "written for API 0; this core has API 1")
+    is_out(good, "incompatible", "written for API 0; this core runs API 1 and 2")
 
 
 def test_one_name_from_two_distributions_is_refused_for_both(good):

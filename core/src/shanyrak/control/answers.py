@@ -1,17 +1,19 @@
-"""What engines answer, checked before anything is made of it: an engine is a plugin and may answer anything.
+"""What engines and meters answer, checked before anything is made of it: they are plugins and may answer anything.
 
-An attempt of which nothing sound was said counts as `unknown`, a launch as not answered; of nodes all are sound or none.
+An attempt of which nothing sound was said counts as `unknown`, a launch as not answered; of nodes all are sound or none;
+a sample that is unsound as one that was not given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shanyrak.exchange import Launch, Launched, Node, Seen
+from shanyrak.exchange import Launch, Launched, Node, Sample, Seen, Stretch
 from shanyrak.model.quantities import LARGEST
 
 STATES = frozenset({"running", "ended", "absent", "unknown"})
+METHODS = frozenset({"measured", "modelled"})
 _NUMBERS = ("started_ms", "ended_ms", "ran_ms", "signal", "cpu_ms", "peak_memory")
 _WORDS = 4096
 
@@ -53,6 +55,36 @@ def nodes(answer: Any) -> tuple[list[Node], str]:
         if not (isinstance(one, Node) and _texts(one.name, one.reason) and _numbers(one.units, one.cpus, one.memory)):
             raise ValueError(f"it answered {_short(one)}")
     return found, ""
+
+
+def samples(stretches: Sequence[Stretch], answer: Any) -> tuple[dict[str, Sample], str]:
+    """The sound samples by token, and what was wrong with the others."""
+    asked = {stretch.token: stretch for stretch in stretches}
+    known: dict[str, Sample] = {}
+    wrong = ""
+    for one in answer:
+        fault = _sample_fault(one, asked, known)
+        if fault:
+            wrong = wrong or fault
+        else:
+            known[one.token] = one
+    return known, wrong
+
+
+def _sample_fault(one: Any, asked: Mapping[str, Stretch], known: Mapping[str, Sample]) -> str:
+    if not isinstance(one, Sample):
+        return f"it answered {_short(one)}, not a Sample"
+    if one.token not in asked or one.token in known:
+        return f"it says something of {_short(one.token)}" + (
+            " twice" if one.token in known else ", which nobody asked"
+        )
+    if not _numbers(one.amount, one.covered_ms):
+        return f"a number it gives for {one.token} is not a whole one from 0"
+    if one.covered_ms > asked[one.token].ran_ms:
+        return f"it covers {one.covered_ms} ms of {one.token}, which ran {asked[one.token].ran_ms} ms"
+    if one.method not in METHODS:
+        return f"it says that {one.token} was {_short(one.method)}: `measured` or `modelled`"
+    return "" if _texts(one.words) else f"a text it gives for {one.token} is none"
 
 
 def _seen_fault(one: Any) -> str:

@@ -17,6 +17,7 @@ from shanyrak.control.decider import KERNEL_VERSION, Decider, Outcome
 from shanyrak.control.engines import Engines
 from shanyrak.control.feed import Feed
 from shanyrak.control.lease import Lease, LeaseLost
+from shanyrak.control.meters import Meters
 from shanyrak.control.observers import Observers
 from shanyrak.control.promises import give, keep
 from shanyrak.control.settle import Open, end, late
@@ -42,7 +43,7 @@ FORGET = 200
 """How many recorded ends are enough to tell an engine of, while there is other work."""
 NODES_S = 10.0
 """How often engines are asked for their nodes."""
-HARMLESS = frozenset({"workload.submitted", "project.added", "policy.proposed", "decision.made", "backup.made"})
+HARMLESS = frozenset({"workload.submitted", "project.added", "policy.proposed", "decision.made", "backup.made", "usage.metered"})
 """Events that never make a plan wrong which was made before them."""
 SILENT = frozenset(
     {
@@ -56,6 +57,7 @@ SILENT = frozenset(
         "promise.given",
         "promise.moved",
         "lease.taken",
+        "usage.metered",
     }
 )
 """Events after which the same policy would decide the same: no reason for a round."""
@@ -85,7 +87,7 @@ class Controller:
         self._retrying = False
         self._version = -1
         self._carry: list[int] = []
-        self._observers = Observers(site)
+        self._observers, self._meters = Observers(site), Meters(site)
         with self.journal.read() as rows:
             self.feed = Feed(rows)
             self._load(rows)
@@ -128,6 +130,7 @@ class Controller:
             self._decided = -1  # what the core decided in its place is the policy's to decide now
         if self._decided != self.feed.seq or (self._wake and self._now() >= self._wake):
             busy |= self._decide()
+        busy |= self._meters.read(self._acting)
         busy |= self._observers.show()
         self.engines.forget(FORGET if busy else 1)
         return busy
@@ -142,6 +145,7 @@ class Controller:
         except Problem as problem:  # the next controller finds it all by its tokens
             log.info("%s", problem)
         self.engines.close()
+        self._meters.close()
         try:
             self.lease.leave(self.actor)
         except Problem as problem:

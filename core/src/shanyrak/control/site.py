@@ -14,8 +14,9 @@ from shanyrak.control.admit import Desk, Receipt
 from shanyrak.control.collector import paused
 from shanyrak.control.decider import Decider, find_policy
 from shanyrak.control.launches import read_secrets
+from shanyrak.control.usage import usage
 from shanyrak.errors import PluginProblem, RefusedProblem, UnfitProblem, UsageProblem
-from shanyrak.exchange import EngineContext, Node
+from shanyrak.exchange import EngineContext, Node, StoreContext
 from shanyrak.journal.clock import Clock
 from shanyrak.journal.events import parsed
 from shanyrak.journal.journal import Journal, events
@@ -289,6 +290,11 @@ class Site:
         with self.journal.read() as rows:
             return reports.account(rows, thorough=True)
 
+    def usage(self, project: str = "") -> list[dict[str, Any]]:
+        """What was used, by project: what is charged, and what each meter says, never without method and coverage."""
+        with self.journal.read() as rows:
+            return usage(rows, project)
+
     def projects(self) -> list[dict[str, Any]]:
         with self.journal.read() as rows:
             return reports.projects(rows)
@@ -440,9 +446,13 @@ def open_store(folder: Path, url: str, manager: PluginManager, *, create: bool =
     if scheme == "sqlite":
         return SqliteStore(folder / rest, create=create, wait_s=wait_s)
     from shanyrak.plugins.loading import load
+    from shanyrak.plugins.older import store_argument
 
     offer = manager.store(scheme)
-    store: Store = load(offer.record.target, offer.plugin)(url)
+    record = manager.record(offer.plugin)
+    context = StoreContext(url, str(folder), manager.settings(offer.plugin), create, wait_s)
+    asked = store_argument(record.api if record else "", context)
+    store: Store = load(offer.record.target, offer.plugin)(asked)
     return store
 
 

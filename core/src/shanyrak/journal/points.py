@@ -26,6 +26,7 @@ POINTS = (
     "settle.before",
     "settle.after",
     "forget.after",
+    "meter.after",
     "facility.after",
     "leave.after",
 )

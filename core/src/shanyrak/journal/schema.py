@@ -90,6 +90,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE attempt ADD COLUMN stop_for BIGINT NOT NULL DEFAULT 0",
         "ALTER TABLE attempt ADD COLUMN claim BIGINT NOT NULL DEFAULT 0",
     ),
+    (
+        # What meters said of each attempt that ended, beside the account; `method` is none where they said nothing.
+        "CREATE TABLE reading (meter TEXT NOT NULL, token TEXT NOT NULL, plugin TEXT NOT NULL, project TEXT NOT NULL,"
+        " unit TEXT NOT NULL, amount BIGINT NOT NULL, method TEXT NOT NULL, covered BIGINT NOT NULL, ran BIGINT NOT NULL,"
+        " words TEXT NOT NULL, PRIMARY KEY (meter, token))",
+    ),
 )
 
 FOLDED = (
@@ -110,6 +116,7 @@ FOLDED = (
     "hold",
     "promise",
     "window",
+    "reading",
 )
 """The tables that `fold(events)` gives again."""
 

@@ -17,10 +17,13 @@ from shanyrak.plugins.guard import Broken, guarded
 from shanyrak.plugins.names import CORE_VERBS, RESERVED, hook_prefix, is_name
 from shanyrak.plugins.record_check import fault
 from shanyrak.plugins.states import FAILED, INCOMPATIBLE, Judged
-from shanyrak.records import API_VERSION, Plugin
+from shanyrak.records import API_VERSION, OLDEST_API, Plugin
 
 SLOW_IMPORT_MS = 500
 """An entry-point module is data; one that takes longer to import is flagged, and goes on."""
+
+RUNS = tuple(str(number) for number in range(int(OLDEST_API), int(API_VERSION) + 1))
+"""Versions of the API whose plugins this core runs."""
 
 _READER = pluggy.PluginManager("shanyrak")
 
@@ -71,9 +74,9 @@ def _check_record(judged: Judged) -> None:
     if record is None:
         raise Broken(f"`{judged.found.entries[0].value}` has no record `PLUGIN`")
     api = getattr(record, "api", None)
-    if isinstance(record, Plugin) and isinstance(api, str) and api != API_VERSION:
+    if isinstance(record, Plugin) and isinstance(api, str) and api not in RUNS:
         judged.record = record
-        judged.refuse(INCOMPATIBLE, f"written for API {api or '(none)'}; this core has API {API_VERSION}")
+        judged.refuse(INCOMPATIBLE, f"written for API {api or '(none)'}; this core runs API {' and '.join(RUNS)}")
         return
     wrong = fault(record, Plugin)
     if wrong:

@@ -22,12 +22,13 @@ from shanyrak.plugins import calls
 from shanyrak.plugins.discovery import Found, find
 from shanyrak.plugins.guard import Broken
 from shanyrak.plugins.judge import judge
+from shanyrak.plugins.kinds import KINDS
 from shanyrak.plugins.names import did_you_mean
 from shanyrak.plugins.record_check import command_fault, key_of
 from shanyrak.plugins.settle import idle_hooks, settle
 from shanyrak.plugins.states import ACTIVE, DISABLED, FAILED, INCOMPATIBLE, Judged, PluginState, describe
 from shanyrak.plugins.switches import Switches
-from shanyrak.records import Command, Engine, Meter, Plugin, Policy, Service, Store, Unit
+from shanyrak.records import Command, Engine, Kind, Meter, Plugin, Policy, Service, Store, Unit
 
 if TYPE_CHECKING:
     from shanyrak.exchange import Refusal, Request
@@ -42,10 +43,14 @@ COLLECTED: dict[str, type] = {
     "shanyrak_units": Unit,
     "shanyrak_meters": Meter,
     "shanyrak_services": Service,
+    "shanyrak_kinds": Kind,
 }
 """The hooks of the core whose answers are records."""
 
-TAKEN: dict[str, frozenset[str]] = {"shanyrak_stores": frozenset({"sqlite"})}
+TAKEN: dict[str, frozenset[str]] = {
+    "shanyrak_stores": frozenset({"sqlite"}),
+    "shanyrak_kinds": frozenset(kind.name for kind in KINDS),
+}
 """Names of records that the core itself has."""
 
 
@@ -158,6 +163,10 @@ class PluginManager:
 
     def services(self) -> dict[str, Offer[Service]]:
         return self._offers("shanyrak_services")
+
+    def kinds(self) -> dict[str, Offer[Kind]]:
+        """Kinds of plugins that plugins open; the core's own are in `plugins.kinds`."""
+        return self._offers("shanyrak_kinds")
 
     def engine(self, name: str) -> Offer[Engine]:
         """The engine of that name, or PluginProblem that says which plugin should have offered it."""

@@ -12,13 +12,14 @@ CORE_VERBS = frozenset(
     [
         "quickstart", "init", "up", "run", "ps", "why", "eta", "logs", "wait",
         "stop", "hold", "release", "pause", "resume", "project", "grant", "account", "node",
-        "window", "policy", "plugin", "store", "events", "backup", "restore", "doctor", "verify",
+        "window", "policy", "plugin", "store", "usage", "events", "backup", "restore", "doctor", "verify",
     ]
 )  # fmt: skip
 """Verbs of the core. A plugin's name is its command's name, so no plugin may be named like one."""
 
-RESERVED = CORE_VERBS | {"disabled", "required", "help", "core", "shanyrak"}
-"""`disabled` and `required` are keys of the table `[plugins]`; the others would mislead."""
+RESERVED = CORE_VERBS | {"disabled", "required", "allow", "plugins", "crash", "help", "core", "shanyrak"}
+"""`disabled`, `required` and `allow` are keys of the table `[plugins]`, SHANYRAK_PLUGINS_* and SHANYRAK_CRASH_* variables
+of the core's own; the others would mislead."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")

@@ -10,8 +10,8 @@ from shanyrak.plugins.names import is_dotted, is_module, is_name
 from shanyrak.records import Command, Policy, Store, Unit
 
 _PLAIN: dict[str, type] = {"str": str, "int": int, "bool": bool}
-_DOTTED = {"target", "stages", "decide", "settings", "sniff"}
-_MODULES = {"hookspecs"}
+_DOTTED = {"target", "stages", "decide", "settings", "sniff", "harness"}
+_MODULES = {"hookspecs", "templates", "contract"}
 
 
 def fault(record: object, kind: type) -> str:
@@ -33,6 +33,8 @@ def _field_fault(name: str, kind: str, value: Any, default: Any) -> str:
     expected = _PLAIN.get(kind)
     if expected and type(value) is not expected:
         return f"is {_short(value)}, not {expected.__name__}"
+    if kind.startswith("tuple") and not (isinstance(value, tuple) and all(isinstance(one, str) for one in value)):
+        return f"is {_short(value)}, not a tuple of texts"
     if kind.startswith("Mapping") and not isinstance(value, Mapping):
         return f"is {_short(value)}, not a mapping"
     if expected is not str:
