@@ -8,6 +8,8 @@ import pytest
 from shanyrak.journal.journal import Journal
 from shanyrak.journal.schema import migrate
 from shanyrak.journal.sqlite import SqliteStore
+from shanyrak.plugins.discovery import find
+from shanyrak.testing.distribution import write_plugin
 from shanyrak.testing.fakes import Bench, VirtualClock, settle
 
 
@@ -29,10 +31,31 @@ def journal(store: SqliteStore, clock: VirtualClock) -> Journal:
     return Journal(store, clock.ledger())
 
 
+METER = """
+from shanyrak.api import Sample
+
+class Clock:
+    def __init__(self, context): ...
+    def read(self, stretches): return [Sample(one.token, one.ran_ms, "measured", one.ran_ms) for one in stretches]
+    def close(self): ...
+"""
+
+
 @pytest.fixture(scope="session")
-def lived_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def meters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the plugin `clock`, a meter."""
+    folder = tmp_path_factory.mktemp("meters")
+    hook = "@hookimpl\ndef shanyrak_meters():\n    return [Meter('clock', 'ms', 'Time.', 'x_clock_meter:Clock')]\n"
+    write_plugin(folder, "clock", hook, more={"x_clock_meter": METER})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def lived_file(tmp_path_factory: pytest.TempPathFactory, meters: Path) -> Path:
     """The journal of a site with every kind of row: grants, work that ended in each way, that lives, that waits."""
-    bench = Bench(tmp_path_factory.mktemp("lived") / "site")
+    bench = Bench(tmp_path_factory.mktemp("lived") / "site", finders=[lambda: find([str(meters)])])
     bench.fund("p", 100_000)
     bench.fund("q", 10_000, until=bench.clock.wall + 10_000_000)
     first, second = bench.run(), bench.run("q", array="0-3%2")

@@ -32,6 +32,7 @@ EDITS = {
     "setting": "INSERT INTO setting VALUES ('paused', '1')",
     "window": 'UPDATE "window" SET present = 0',
     "dependency": "DELETE FROM dependency",
+    "reading": "UPDATE reading SET amount = amount + 1",
     "lease": "UPDATE lease SET epoch = epoch + 1",
 }
 
