@@ -183,7 +183,7 @@ class Trace:
 class StoreContext:
     """What a store is opened with. `folder` is the workspace: a relative path in `url` is under it.
 
-    With `create` the store is made, and must not exist; without, it must. A lock is waited for for `wait_s`.
+    With `create` it is made; without, it must be there. A lock is waited for for `wait_s` seconds.
     """
 
     url: str

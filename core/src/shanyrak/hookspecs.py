@@ -4,6 +4,8 @@
 - *decide*: counted as a refusal that names the plugin; all are asked, any refusal wins;
 - *observe*: logged with the plugin's name, counted, the next one runs;
 - *services*: restarted with backoff; a `required` one that is down refuses the start.
+
+An implementation names those arguments that it needs, and may leave out the others.
 """
 
 from __future__ import annotations
@@ -62,13 +64,17 @@ def shanyrak_services() -> Iterable[Service]:  # type: ignore[empty-body]
 
 
 @hookspec
-def shanyrak_decide_admission(request: Request) -> Refusal | None:
-    """Refuse a request, or say nothing. Pure: the same request gives the same answer. Class: decide. Since API 1."""
+def shanyrak_decide_admission(request: Request, settings: Any) -> Refusal | None:
+    """Refuse a request, or say nothing. Class: decide. Since API 1; `settings` since API 2.
+
+    Pure: the same request and settings give the same answer, whatever the time (`request.now_ms` is the only one), the
+    machine and what was asked before. `settings` are the plugin's own, from `[plugins.NAME]`; None: it has none.
+    """
 
 
 @hookspec
-def shanyrak_on_event(event: Mapping[str, Any]) -> None:
+def shanyrak_on_event(event: Mapping[str, Any], settings: Any) -> None:
     """See one journal event (seq, time, actor, type, subject, payload), at least once and in order of seq.
 
-    Called by the controller after the event is durable. Class: observe. Since API 1.
+    Called by the controller after the event is durable. Class: observe. Since API 1; `settings`, the plugin's own, since API 2.
     """

@@ -82,6 +82,7 @@ class PluginManager:
         self._pm = pluggy.PluginManager("shanyrak")
         self._answers: dict[str, list[Offer[Any]]] = {}
         self._missed: dict[str, int] = {}
+        self._settings: dict[str, Any] = {}
 
     # ---- what there is -------------------------------------------------------------------------------------
 
@@ -258,7 +259,9 @@ class PluginManager:
         plugin = self._load().get(name)
         if plugin is None or plugin.record is None:
             raise PluginProblem(f"plugin {name}", "it is not installed or did not load", "see `shanyrak plugin list`")
-        return settings_for(plugin.record, self.switches.tables.get(name, {}))
+        if name not in self._settings:
+            self._settings[name] = settings_for(plugin.record, self.switches.tables.get(name, {}))
+        return self._settings[name]
 
     # ---- within --------------------------------------------------------------------------------------------
 
@@ -320,10 +323,15 @@ class PluginManager:
         if caller is None:
             return []
         found = [
-            (one.plugin_name, partial(one.function, *[arguments[name] for name in one.argnames]))
+            (one.plugin_name, partial(self._call, one.plugin_name, one.function, one.argnames, arguments))
             for one in caller.get_hookimpls()
         ]
         return sorted(found, key=lambda pair: pair[0])
+
+    def _call(self, plugin: str, function: Callable[..., Any], names: tuple[str, ...], given: dict[str, Any]) -> Any:
+        """One implementation with the arguments it names; `settings`, unless the caller gives them, are its plugin's own."""
+        own = {"settings": self.settings(plugin)} if "settings" in names and "settings" not in given else {}
+        return function(*[{**own, **given}[name] for name in names])
 
     def _check_names(self, plugin: str, hook: str, records: list[Any], taken: dict[str, str]) -> None:
         if hook == "shanyrak_commands":

@@ -20,6 +20,7 @@ from shanyrak.plugins.guard import Broken, guarded, one_line
 HEAVY = (
     "numba", "numpy", "pandas", "psutil", "psycopg", "pydantic", "ray", "requests", "rich", "scipy",
     "sqlalchemy", "starlette", "fastapi", "httpx", "aiohttp", "torch", "uvicorn", "asyncio", "sqlite3",
+    "http.client", "ssl", "urllib.request", "urllib3", "pytest", "hypothesis",
 )  # fmt: skip
 """Modules that no entry-point module needs, as it is data."""
 

@@ -8,6 +8,7 @@ This module is also the entry point of a throw-away plugin, `fake`, which offers
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -209,6 +210,8 @@ class FakeEngine:
         if launch.token in self.fenced:
             return Launched(launch.token, refused="it was stopped before it was launched", user_fault=False)
         if launch.token not in self.runs:
+            if 0 < launch.not_after_ms < time.monotonic() * 1000:
+                return Launched(launch.token, refused="it was asked for too late", user_fault=False)
             if self._refusing:
                 words, user_fault = self._refusing.pop(0)
                 return Launched(launch.token, refused=words, user_fault=user_fault)
@@ -277,6 +280,13 @@ class Bench:
     finders: Sequence[Callable[[], list[Found]]] = ()
     clock: VirtualClock = field(default_factory=VirtualClock)
     site: Site = field(init=False)
+
+    @classmethod
+    def of(cls, folder: Path, nodes: int, units: int = 8, unit: str = "gpu", **more: Any) -> Bench:
+        """A facility of any size: one pool, named as its unit, of so many nodes with so many units."""
+        pool = {"name": unit, "engine": "fake", "unit": unit, "nodes": nodes, "units": units, "cpus": 8 * units,
+                "memory": f"{64 * units}G"}  # fmt: skip
+        return cls(folder, [pool], **more)
 
     def __post_init__(self) -> None:
         from shanyrak.config.commons import Commons

@@ -8,10 +8,13 @@ from shanyrak.api import EngineRecord, Plugin, hookimpl
 
 SUMMARY = "Runs work on this machine, isolated, adopted again after a restart"
 
-PLUGIN = Plugin("local", "1", SUMMARY, settings="shanyrak_local.settings:Settings")
+PLUGIN = Plugin("local", "2", SUMMARY, settings="shanyrak_local.settings:Settings")
+
+CLAIMS = ("commands", "environment", "logs", "times", "tree", "walltime")
+"""What the conformance kit holds it to."""
 
 
 @hookimpl
 def shanyrak_engines() -> Iterable[EngineRecord]:
     """The engine `local`."""
-    return [EngineRecord("local", SUMMARY, "shanyrak_local.engine:make")]
+    return [EngineRecord("local", SUMMARY, "shanyrak_local.engine:make", CLAIMS)]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from shanyrak.api import Plugin, Policy, hookimpl
 
-PLUGIN = Plugin("policies", api="1", summary="Policies for the queue: from fifo to fair share, floors and services")
+PLUGIN = Plugin("policies", api="2", summary="Policies for the queue: from fifo to fair share, floors and services")
 
 
 @hookimpl
@@ -14,7 +14,7 @@ def shanyrak_policies() -> Iterable[Policy]:
     return (
         Policy(
             "fifo", "In order of submission; nothing passes what waits for nodes", version="1",
-            stages="shanyrak_policies.fifo:stages",
+            stages="shanyrak_policies.fifo:stages", capabilities=("fifo",),
         ),
         Policy(
             "easy", "In order of submission; smaller work fills gaps and delays no promised start", version="1",

@@ -1,0 +1,135 @@
+"""One trial of one plugin: which contracts it is held to, with which records, and what it does not claim."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shanyrak.errors import Problem
+from shanyrak.plugins.kinds import KINDS
+from shanyrak.plugins.loading import load
+from shanyrak.plugins.manager import COLLECTED, Offer, PluginManager
+from shanyrak.plugins.settle import CORE_HOOKS
+from shanyrak.plugins.switches import Switches
+from shanyrak.records import Kind
+from shanyrak.testing.harness import Harness
+
+
+class Trial:
+    """What pytest asks while the kit runs. Contracts of the kinds that the plugin implements are added to the tests."""
+
+    def __init__(self, config: pytest.Config, name: str) -> None:
+        self.name, self.config = name, config
+        self.manager = PluginManager(Switches(), warn=lambda line: None)
+        try:
+            self.state = self.manager.state(name)
+        except Problem as problem:
+            raise pytest.UsageError(str(problem)) from None
+        self.found: list[dict[str, str]] = []
+        self.kinds = [kind for kind in self.all_kinds() if kind.hook in self.state.hooks]
+        for kind in self.kinds:
+            path = _file(kind.contract)
+            if path not in config.args:
+                config.args.append(path)
+
+    def all_kinds(self) -> list[Kind]:
+        """The core's kinds and those that plugins open."""
+        return [*KINDS, *(offer.record for offer in self.manager.kinds().values())]
+
+    def records(self, hook: str) -> list[Any]:
+        """What the plugin gives for a hook: of the core, or one that a plugin opened. Nothing for one that judges."""
+        if hook in CORE_HOOKS and hook not in COLLECTED:
+            return []
+        offers: list[Offer[Any]] = self.manager.collect(hook, COLLECTED.get(hook, object))
+        return [offer.record for offer in offers if offer.plugin == self.name]
+
+    # ---- what pytest asks -----------------------------------------------------------------------------------
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """`record`: each record for the `HOOK` of the contract."""
+        if "record" in metafunc.fixturenames:
+            records = self.records(metafunc.module.HOOK)
+            metafunc.parametrize(
+                "record", records, ids=[getattr(one, "name", "") or one.scheme for one in records], scope="session"
+            )
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """A test of a capability is run for records that claim it."""
+        item.user_properties.append(("contract", item.path.stem.removeprefix("test_")))
+        marker = item.get_closest_marker("claim")
+        callspec = getattr(item, "callspec", None)
+        if marker and callspec and marker.args[0] not in callspec.params["record"].capabilities:
+            pytest.skip(f"not claimed: {marker.args[0]}")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" or report.outcome != "passed":
+            words = report.longrepr[2] if isinstance(report.longrepr, tuple) else _last(report.longreprtext)
+            self.found.append({"test": _title(report), "outcome": report.outcome, "words": words})
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """What was claimed and what was not, and the report for `plugin check`."""
+        terminalreporter.section(f"conformance of {self.name} {self.state.version}")
+        for line in self.lines():
+            terminalreporter.line(line)
+        report = self.config.getoption("--shanyrak-report")
+        if report:
+            Path(report).write_text(json.dumps(self.found))
+
+    def lines(self) -> list[str]:
+        """For each kind and record: the capabilities that are claimed, and those that are not."""
+        if not self.kinds:
+            return ["no kind of plugin that has a contract: the general suite alone"]
+        said = []
+        for kind in self.kinds:
+            known: list[str] = list(load(f"{kind.contract}:CAPABILITIES"))
+            if not known:
+                said.append(kind.name)
+            for record in self.records(kind.hook) if known else ():
+                claimed = [one for one in known if one in record.capabilities]
+                missing = [one for one in known if one not in record.capabilities]
+                name = getattr(record, "name", "") or record.scheme
+                words = f"{kind.name} {name}: claims {', '.join(claimed) or 'no capability'}"
+                said.append(words + (f"; does not claim {', '.join(missing)}" if missing else ""))
+        return said
+
+
+@pytest.fixture(scope="session")
+def trial(request: pytest.FixtureRequest) -> Trial:
+    """This trial: the plugin's name, its state, the manager."""
+    found = request.config.pluginmanager.get_plugin("shanyrak-trial")
+    assert isinstance(found, Trial)
+    return found
+
+
+@pytest.fixture
+def harness(request: pytest.FixtureRequest, trial: Trial, record: Any, tmp_path: Path) -> Iterator[Any]:
+    """How the kit works with the record: the plugin's own class, or `HARNESS` of the contract."""
+    kind = load(record.harness, trial.name) if record.harness else request.module.HARNESS
+    made: Harness = kind(record, trial.name, tmp_path, trial.manager.settings(trial.name))
+    yield made
+    made.close()
+
+
+def _file(module: str) -> str:
+    """The file of a contract."""
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise pytest.UsageError(f"there is no module `{module}` with the contract")
+    return spec.origin
+
+
+def _title(report: pytest.TestReport) -> str:
+    """`test_launch_is_idempotent[local]` of the contract of engines as `engine: launch is idempotent [local]`."""
+    test = report.nodeid.rpartition("::")[2].removeprefix("test_").replace("_", " ").replace("[", " [")
+    return f"{dict(report.user_properties)['contract']}: {test}"
+
+
+def _last(text: str) -> str:
+    """The line of a traceback that says what went wrong."""
+    said = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
+    return said[0] if said else (text.splitlines() or [""])[-1]
