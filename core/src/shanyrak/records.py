@@ -151,7 +151,7 @@ class Kind:
     """
 
     name: str
-    hook: str
+    implements: str
     """The hook that plugins of this kind implement."""
     summary: str
     templates: str

@@ -31,7 +31,7 @@ class Trial:
         except Problem as problem:
             raise pytest.UsageError(str(problem)) from None
         self.found: list[dict[str, str]] = []
-        self.kinds = [kind for kind in self.all_kinds() if kind.hook in self.state.hooks]
+        self.kinds = [kind for kind in self.all_kinds() if kind.implements in self.state.hooks]
         for kind in self.kinds:
             path = _file(kind.contract)
             if path not in config.args:
@@ -89,7 +89,7 @@ class Trial:
             known: list[str] = list(load(f"{kind.contract}:CAPABILITIES"))
             if not known:
                 said.append(kind.name)
-            for record in self.records(kind.hook) if known else ():
+            for record in self.records(kind.implements) if known else ():
                 claimed = [one for one in known if one in record.capabilities]
                 missing = [one for one in known if one not in record.capabilities]
                 name = getattr(record, "name", "") or record.scheme

@@ -95,7 +95,7 @@ def test_what_it_claims_exists(trial: Trial) -> None:
     """Each capability that a record claims is one of its contract's."""
     for kind in trial.kinds:
         known = set(load(f"{kind.contract}:CAPABILITIES"))
-        for record in trial.records(kind.hook):
+        for record in trial.records(kind.implements):
             assert set(getattr(record, "capabilities", ())) <= known, f"{kind.name}: known are {sorted(known)}"
 
 
@@ -103,7 +103,7 @@ def test_hooks_that_it_opens_are_documented_and_have_a_kind(trial: Trial) -> Non
     """A hook for others comes with its docstring, a template for `plugin new`, and a contract."""
     opened = trial.manager.opened(trial.name)
     assert [hook for hook, documented in opened if not documented] == []
-    kinds = {kind.hook: kind for kind in trial.all_kinds()}
+    kinds = {kind.implements: kind for kind in trial.all_kinds()}
     assert [hook for hook, _ in opened if hook not in kinds] == [], "give a Kind for each, by `shanyrak_kinds`"
     for hook, _ in opened:
         folder = find_spec(kinds[hook].templates)
