@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shanyrak.policy.arrays import MANY, Ints, ints
@@ -43,18 +43,18 @@ class Machine:
         units: int = 1,
         parents: Sequence[int] = (-1,),
         params: Params = PARAMS,
-        mirror: Callable[[], Mirror] = Mirror,
     ) -> None:
         self.decide, self.params = decide, params
-        self.mirror = mirror()
+        self.mirror = Mirror(int(params["half_life"]))
         self.now = 0
         self.starts: dict[int, int] = {}
         """job -> the minute of its first start."""
         self._carry: Ints = ints()
         self._runs = 0
         self._ends: dict[int, int] = {}
+        self._jobs: dict[int, int] = {}
+        self._asked: dict[int, tuple[int, int, int, int, int, int]] = {}
         self._really: dict[int, int] = {}
-        self._wake = 0
         self.mirror.pool(0, 0)
         for node in range(nodes):
             self.mirror.node(node, 0, units, True)
@@ -64,11 +64,12 @@ class Machine:
 
     def submit(
         self, job: int, width: int = 1, units: int = 1, minutes: int = 10, account: int = 0, tasks: int = 1,
-        really: int = 0,
+        really: int = 0, class_: int = 0,
     ) -> None:  # fmt: skip
         """Work comes in now; `minutes` is its walltime, `really` how long it runs when that is less."""
         self._really[job] = (really or minutes) * MINUTE
-        self.mirror.submit(job, account, 0, width, units, tasks, MANY, minutes * MINUTE, self.now * MINUTE)
+        self._asked[job] = (account, width, units, minutes * MINUTE, self.now * MINUTE, class_)
+        self._queue(job, tasks)
 
     def plan(self) -> Plan:
         """What the policy decides now. AssertionError when the referee refuses it. Changes nothing but its carry."""
@@ -79,21 +80,28 @@ class Machine:
         return plan
 
     def round(self) -> Plan:
-        """Plan, and do it: starts start, promises are kept in mind. (What a plan stops goes on here.)"""
-        plan = self.plan()
-        view = self.mirror.view(1, self.now * MINUTE)
-        limits = {job: int(view.job_limit[view.row(job)]) for job, _ in plan.starts()}
+        """Plan, and do it: starts start, promises are kept in mind, what is stopped ends at once and waits again."""
+        plan, now = self.plan(), self.now * MINUTE
+        guards = dict(zip(plan.start_job.tolist(), plan.start_guard.tolist(), strict=False))
         for job, tasks in plan.starts():
+            limit = self._asked[job][3]
             for nodes in tasks:
                 self._runs += 1
-                now = self.now * MINUTE
-                self.mirror.start(job, self._runs, nodes, now, now + limits[job])
-                self._ends[self._runs] = now + min(limits[job], self._really[job])
+                self.mirror.start(job, self._runs, nodes, now, now + limit, guard=guards.get(job, 0))
+                self._ends[self._runs] = now + min(limit, self._really[job])
+                self._jobs[self._runs] = job
                 self.starts.setdefault(job, self.now)
+        for run in plan.stop_run.tolist():
+            del self._ends[run]
+            self.mirror.end(run, now)
+            self._queue(self._jobs[run], 1)
         for job, at in zip(plan.promise_job.tolist(), plan.promise_at.tolist(), strict=True):
             self.mirror.promise(job, at)
-        self._wake = plan.wake
         return plan
+
+    def _queue(self, job: int, tasks: int) -> None:
+        account, width, units, limit, at, class_ = self._asked[job]
+        self.mirror.submit(job, account, 0, width, units, tasks, MANY, limit, at, class_=class_)
 
     def advance(self, minutes: int) -> None:
         """Time passes, minute by minute: what is over ends, and the policy decides until it has nothing more to start."""
@@ -101,12 +109,12 @@ class Machine:
             self.now += 1
             for run in [run for run, end in self._ends.items() if end <= self.now * MINUTE]:
                 del self._ends[run]
-                self.mirror.end(run)
+                self.mirror.end(run, self.now * MINUTE)
             self.settle()
 
     def settle(self) -> None:
-        """Rounds until one starts nothing."""
-        while len(self.round().start_job):
+        """Rounds until one starts and stops nothing."""
+        while len((plan := self.round()).start_job) or len(plan.stop_run):
             pass
 
     def why(self) -> dict[int, Why]:

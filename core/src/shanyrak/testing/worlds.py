@@ -32,19 +32,18 @@ class World:
     """(node, units, started before now, ends after now)"""
     windows: tuple[tuple[int, int, int], ...]
     """(node, from, length)"""
+    used: tuple[int, ...] = (0, 0, 0)
+    """Unit-seconds that each account has used, a minute before now."""
 
     @property
     def size(self) -> int:
         """Units of the whole machine."""
         return sum(units for _, units, _ in self.nodes)
 
-    def mirror(
-        self, *, shift: int = 0, order: Order = list, cap: int | None = None, dead: int = 0,
-        make: Callable[[], Mirror] = Mirror,
-    ) -> Mirror:  # fmt: skip
+    def mirror(self, *, shift: int = 0, order: Order = list, cap: int | None = None, dead: int = 0) -> Mirror:
         """The arrays. `shift` moves all times (ms), `order` tells of the work in another order, `cap` is put in place of
         every account's, `dead` jobs come and go before."""
-        now, mirror = NOW + shift, make()
+        now, mirror = NOW + shift, Mirror(7 * DAY)
         for pool in (0, 1):
             mirror.pool(pool, 0)
         for index, (pool, units, open_) in enumerate(self.nodes):
@@ -52,6 +51,7 @@ class World:
         for index, own in enumerate(self.caps):
             mirror.account(index, -1 if index == 0 else 0, cap=own if cap is None else cap)
             mirror.left(index, 0, self.grants[index])
+            mirror.usage(index, self.used[index] * 1000, now - 60_000)
         free = [units for _, units, _ in self.nodes]
         for index, (node, units, since, end) in enumerate(self.running):
             if node < len(free) and free[node] >= units:
@@ -76,12 +76,13 @@ class World:
 def worlds(draw: st.DrawFn) -> World:
     """A world of at most five nodes, three accounts and ten jobs."""
     few = st.integers(1, 3)
-    node = st.tuples(st.integers(0, 1), st.integers(1, 4), st.booleans())
+    node = st.tuples(st.sampled_from([0, 0, 1]), st.integers(1, 4), st.sampled_from([True, True, False]))
     nodes = [
         (pool, units, up or i == 0) for i, (pool, units, up) in enumerate(draw(st.lists(node, min_size=1, max_size=5)))
     ]
     job = st.tuples(
-        st.integers(0, 2), st.integers(0, 1), few, st.integers(1, 4), st.integers(1, 12), few,
+        st.integers(0, 2), st.sampled_from([0, 0, 1]), st.sampled_from([1, 1, 2, 3]), st.sampled_from([1, 1, 2, 4]),
+        st.integers(1, 12), few,
         st.sampled_from([MANY, MANY, 2, 1, 0]), st.integers(0, 30), st.integers(0, 2),
     )  # fmt: skip
     run = st.tuples(st.integers(0, 4), few, st.integers(1, 20), st.integers(-2, 9))
@@ -90,7 +91,8 @@ def worlds(draw: st.DrawFn) -> World:
         nodes=tuple(nodes),
         caps=tuple(draw(st.lists(st.sampled_from([-1, -1, -1, 0, 2, 6]), min_size=3, max_size=3))),
         grants=tuple(draw(st.lists(st.sampled_from([MANY, MANY, 100, 20, 0]), min_size=3, max_size=3))),
-        jobs=tuple(draw(st.lists(job, max_size=10))),
+        jobs=tuple(draw(st.lists(job, max_size=4) | st.lists(job, min_size=4, max_size=10))),
         running=tuple(draw(st.lists(run, max_size=4))),
         windows=tuple(draw(st.lists(window, max_size=2))),
+        used=tuple(draw(st.lists(st.integers(0, 10_000), min_size=3, max_size=3))),
     )
