@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,7 +20,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print data.")
 
 @click.group()
 def plugin() -> None:
-    """List, inspect, check, enable and disable plugins.
+    """List, inspect, check, enable and disable plugins; begin a new one.
 
     Beside `[plugins] disabled` in commons.toml, SHANYRAK_PLUGINS_DISABLE=a,b disables these plugins and
     SHANYRAK_PLUGINS=0 all of them. `[plugins] required` names those without which `shanyrak up` refuses to start.
@@ -87,6 +88,24 @@ def check(frame: Frame, name: str | None, as_json: bool) -> None:
         )
     if bad:
         raise PluginProblem(f"{', '.join(bad)}", "the check found something wrong", "see the lines marked WRONG")
+
+
+@plugin.command()
+@click.argument("name")
+@click.option("--kind", required=True, help="What it adds: admission, command, engine, meter, policy, store, ...")
+@click.option("--dir", "folder", type=click.Path(path_type=Path), default=Path(), help="Where to make shanyrak-NAME.")
+@pass_frame
+def new(frame: Frame, name: str, kind: str, folder: Path) -> None:
+    """Begin a plugin: DIR/shanyrak-NAME, which installs, is listed and passes its own tests as it is."""
+    from shanyrak.plugins.kinds import KINDS
+    from shanyrak.plugins.new import render
+
+    kinds = {one.name: one for one in KINDS}
+    kinds |= {name: offer.record for name, offer in _quiet(frame).kinds().items()}
+    home = folder / f"shanyrak-{name}"
+    for path in render(name, kind, kinds, home):
+        click.echo(f"made {path}")
+    click.echo(f"\nNow: pip install -e '{home}[test]', then `shanyrak plugin list`, and `pytest` in {home}.")
 
 
 @plugin.command()

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 __all__ = [
     "Bench", "Cli", "EngineHarness", "FakeEngine", "FakeEngineHarness", "Machine", "MeterHarness", "StoreHarness",
-    "VirtualClock", "disk_store", "settle",
+    "VirtualClock", "disk_store", "installed", "settle",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from shanyrak.testing.cli import Cli
-    from shanyrak.testing.fakes import Bench, FakeEngine, VirtualClock, settle
+    from shanyrak.testing.fakes import Bench, FakeEngine, VirtualClock, installed, settle
     from shanyrak.testing.harness import EngineHarness, FakeEngineHarness, MeterHarness, StoreHarness
     from shanyrak.testing.machine import Machine
     from shanyrak.testing.stores import disk_store
 
 _WHERE = {
-    **dict.fromkeys(("Bench", "FakeEngine", "VirtualClock", "settle"), "fakes"),
+    **dict.fromkeys(("Bench", "FakeEngine", "VirtualClock", "installed", "settle"), "fakes"),
     **dict.fromkeys(("EngineHarness", "FakeEngineHarness", "MeterHarness", "StoreHarness"), "harness"),
     "Cli": "cli", "Machine": "machine", "disk_store": "stores",
 }  # fmt: skip

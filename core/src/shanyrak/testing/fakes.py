@@ -266,6 +266,17 @@ def fake_plugin() -> Found:
     return Found("fake", (importlib_metadata.EntryPoint("fake", "shanyrak.testing.fakes", GROUP),))
 
 
+def installed(*names: str) -> Callable[[], list[Found]]:
+    """A finder for `Bench`: these plugins, as they are installed."""
+
+    def finder() -> list[Found]:
+        from shanyrak.plugins.discovery import find
+
+        return [found for found in find() if found.name in names]
+
+    return finder
+
+
 CPU = {"name": "cpu", "engine": "fake", "unit": "cpu", "nodes": 2, "units": 4, "cpus": 4, "memory": "8G"}
 """A pool of a bench that names none."""
 

@@ -10,9 +10,8 @@ import pytest
 
 from shanyrak.control import answers
 from shanyrak.exchange import Sample, Stretch
-from shanyrak.plugins.discovery import find
 from shanyrak.records import Meter
-from shanyrak.testing.fakes import Bench, settle
+from shanyrak.testing.fakes import Bench, installed, settle
 from shanyrak.testing.harness import MeterHarness
 from shanyrak.testing.trial import Trial
 
@@ -80,7 +79,7 @@ def test_in_a_site_its_readings_are_kept_beside_the_account(
     harness: MeterHarness, record: Meter, trial: Trial, tmp_path: Path
 ) -> None:
     """Once for each attempt, labelled, with the journal sound and the account as it is without a meter."""
-    bench = Bench(tmp_path / "site", finders=[lambda: [found for found in find() if found.name == trial.name]])
+    bench = Bench(tmp_path / "site", finders=[installed(trial.name)])
     bench.fund()
     with bench.controller() as controller:
         bench.run(cpus=2)

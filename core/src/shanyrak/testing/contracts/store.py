@@ -16,8 +16,7 @@ from shanyrak.control.proofs import verify_store
 from shanyrak.errors import Problem, UnfitProblem
 from shanyrak.journal.journal import Journal, events
 from shanyrak.journal.schema import migrate
-from shanyrak.plugins.discovery import find
-from shanyrak.testing.fakes import Bench, settle
+from shanyrak.testing.fakes import Bench, installed, settle
 from shanyrak.testing.harness import StoreHarness
 from shanyrak.testing.trial import Trial
 
@@ -193,7 +192,7 @@ def test_a_whole_site_lives_in_it(harness: StoreHarness, trial: Trial, tmp_path:
     bench = Bench(
         tmp_path / "site",
         tables={"accounts": {"store": home.url()}},
-        finders=[lambda: [found for found in find() if found.name == trial.name]],
+        finders=[installed(trial.name)],
     )
     bench.fund()
     bench.run()
