@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,16 +11,19 @@ import click
 from shanyrak.cli.frame import Frame, pass_frame
 from shanyrak.cli.mishaps import say
 from shanyrak.cli.output import emit_json, table
+from shanyrak.cli.plugin_install import install, remove
+from shanyrak.cli.plugin_new import new
 from shanyrak.errors import PluginProblem, Problem, UsageProblem
 from shanyrak.plugins.manager import PluginManager
 from shanyrak.plugins.names import did_you_mean
+from shanyrak.plugins.states import DISABLED
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print data.")
 
 
 @click.group()
 def plugin() -> None:
-    """List, inspect, check, enable and disable plugins; begin a new one.
+    """List, inspect, check, install, remove, enable and disable plugins; begin a new one.
 
     Beside `[plugins] disabled` in commons.toml, SHANYRAK_PLUGINS_DISABLE=a,b disables these plugins and
     SHANYRAK_PLUGINS=0 all of them. `[plugins] required` names those without which `shanyrak up` refuses to start.
@@ -31,16 +34,28 @@ def plugin() -> None:
 @as_json
 @pass_frame
 def list_(frame: Frame, as_json: bool) -> None:
-    """List every installed plugin with its state, and the reason when it is not active."""
+    """List every installed plugin: its state, why it is not active, its API, its hooks, ms to import it, where it is from."""
     states = [state._asdict() for state in _quiet(frame).states()]
     if as_json:
         emit_json(states)
         return
     for state in states:
         state["reason"] = state["reason"] or "; ".join(state["notes"])
+        state["hooks"] = [hook.removeprefix("shanyrak_") for hook in state["hooks"]]
+        state["ms"] = "" if state["state"] == DISABLED else str(state["import_ms"])
     table(
         states,
-        {"name": "NAME", "version": "VERSION", "state": "STATE", "summary": "SUMMARY", "reason": "REASON"},
+        {
+            "name": "NAME",
+            "version": "VERSION",
+            "state": "STATE",
+            "api": "API",
+            "hooks": "HOOKS",
+            "ms": "MS",
+            "origin": "FROM",
+            "summary": "SUMMARY",
+            "reason": "REASON",
+        },
         empty="No plugin is installed. `pip install shanyrak-local` brings the engine of this machine.",
     )
 
@@ -66,16 +81,27 @@ def info(frame: Frame, name: str, as_json: bool) -> None:
 
 @plugin.command()
 @click.argument("name", required=False)
+@click.option("--quick", is_flag=True, help="Only load it and all it names; leave the conformance kit out.")
 @as_json
 @pass_frame
-def check(frame: Frame, name: str | None, as_json: bool) -> None:
-    """Load a plugin (all, if none is named) and everything it names; exit code 3 if something is wrong."""
+def check(frame: Frame, name: str | None, quick: bool, as_json: bool) -> None:
+    """Load a plugin and everything it names, and run the conformance kit on it; without NAME, load them all.
+
+    Exit code 3 if something is wrong.
+    """
+    from shanyrak.plugins import kit
     from shanyrak.plugins.check import check as look
 
     installed = _installed()
     if name is not None and name not in installed:
         raise _unknown(name, installed)
     answers = look([name] if name is not None else installed, _switches(frame))
+    if name is not None and not quick and all(answer.ok for answer in answers):
+        lacking = kit.lacking()
+        if lacking:
+            say(f"the conformance kit was not run: {lacking}; `{kit.HOW}` brings it.")
+        else:
+            answers += kit.run(name, show=sys.stderr.isatty())
     bad = sorted({answer.plugin for answer in answers if not answer.ok})
     if as_json:
         emit_json([asdict(answer) for answer in answers])
@@ -88,24 +114,6 @@ def check(frame: Frame, name: str | None, as_json: bool) -> None:
         )
     if bad:
         raise PluginProblem(f"{', '.join(bad)}", "the check found something wrong", "see the lines marked WRONG")
-
-
-@plugin.command()
-@click.argument("name")
-@click.option("--kind", required=True, help="What it adds: admission, command, engine, meter, policy, store, ...")
-@click.option("--dir", "folder", type=click.Path(path_type=Path), default=Path(), help="Where to make shanyrak-NAME.")
-@pass_frame
-def new(frame: Frame, name: str, kind: str, folder: Path) -> None:
-    """Begin a plugin: DIR/shanyrak-NAME, which installs, is listed and passes its own tests as it is."""
-    from shanyrak.plugins.kinds import KINDS
-    from shanyrak.plugins.new import render
-
-    kinds = {one.name: one for one in KINDS}
-    kinds |= {name: offer.record for name, offer in _quiet(frame).kinds().items()}
-    home = folder / f"shanyrak-{name}"
-    for path in render(name, kind, kinds, home):
-        click.echo(f"made {path}")
-    click.echo(f"\nNow: pip install -e '{home}[test]', then `shanyrak plugin list`, and `pytest` in {home}.")
 
 
 @plugin.command()
@@ -143,6 +151,11 @@ def disable(frame: Frame, name: str) -> None:
     click.echo(f"{name} is disabled{still} in {workspace}. A controller that runs sees it when it starts again.")
     if name in switches.required:
         say(f"{name} is in `[plugins] required` too: `shanyrak up` refuses to start until one is changed.")
+
+
+plugin.add_command(new)
+plugin.add_command(install)
+plugin.add_command(remove)
 
 
 def _quiet(frame: Frame) -> PluginManager:

@@ -6,6 +6,7 @@ start of the command line about a fifth quicker on Python 3.11, and it is the sa
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -32,6 +33,11 @@ class Found(NamedTuple):
     def version(self) -> str:
         """Their versions, in the same order."""
         return ", ".join(_of(entry, "version") for entry in self.entries)
+
+    @property
+    def origin(self) -> str:
+        """Where they were installed from, in the same order: see `PluginState.origin`."""
+        return ", ".join(_origin(entry) for entry in self.entries)
 
 
 def find(path: list[str] | None = None) -> list[Found]:
@@ -65,6 +71,17 @@ def _unlike(entries: list[Any]) -> tuple[Any, ...]:
         name = _of(entry, "name").lower().replace("_", "-").replace(".", "-")
         first.setdefault((name, entry.value), entry)
     return tuple(first.values())
+
+
+def _origin(entry: Any) -> str:
+    """What the installer noted (direct_url.json); it notes nothing for what came from an index."""
+    try:
+        with guarded("metadata"):
+            noted = json.loads(entry.dist.read_text("direct_url.json") or "{}")
+            url = str(noted.get("url", "index")).removeprefix("file://")
+            return f"editable {url}" if noted.get("dir_info", {}).get("editable") else url
+    except Broken:
+        return "?"
 
 
 def _of(entry: Any, attribute: str) -> str:

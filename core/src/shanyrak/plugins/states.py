@@ -77,6 +77,8 @@ class PluginState(NamedTuple):
     opens: tuple[str, ...]
     summary: str
     distribution: str
+    origin: str
+    """Where it was installed from: `index`, or an address; `editable PATH`: its source is what runs."""
     module: str
     api: str
     settings: str
@@ -96,6 +98,7 @@ def describe(judged: Judged) -> PluginState:
         opens=judged.opens,
         summary=record.summary if record else "",
         distribution=judged.found.distribution,
+        origin=judged.found.origin,
         module=str(judged.found.entries[0].value),
         api=record.api if record else "",
         settings=record.settings if record else "",

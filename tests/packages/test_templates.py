@@ -1,0 +1,56 @@
+"""Every kind of plugin, rendered, installed beside the core alone, and held to everything. Environment: `templates`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from shanyrak.plugins.kinds import KINDS
+from shanyrak.plugins.manager import PluginManager
+from shanyrak.testing import Cli
+
+NAME = "first-try"
+
+
+def kinds() -> list[str]:
+    """The core's kinds and those of the plugins that are here."""
+    return [kind.name for kind in KINDS] + list(PluginManager().kinds())
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    return Cli(tmp_path, patience_s=600.0)
+
+
+@pytest.fixture(params=kinds())
+def project(request: pytest.FixtureRequest, cli: Cli) -> Iterator[Path]:
+    """A new plugin of each kind, installed as an author installs it, and removed at the end."""
+    cli.ok("plugin", "new", NAME, "--kind", request.param)
+    folder = cli.folder / f"shanyrak-{NAME}"
+    assert len([path for path in folder.rglob("*") if path.is_file()]) <= 9
+    cli.ok("plugin", "install", str(folder))
+    yield folder
+    cli.ok("plugin", "remove", NAME)
+    assert NAME not in {state["name"] for state in cli.json("plugin", "list")}
+
+
+def run(folder: Path, *arguments: str) -> None:
+    """A tool of an author in the new folder."""
+    done = subprocess.run([sys.executable, "-m", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+
+
+def test_it_is_listed_and_passes_everything_unedited(project: Path, cli: Cli) -> None:
+    states = {state["name"]: state for state in cli.json("plugin", "list")}
+    assert states[NAME]["state"] == "active"
+    assert states[NAME]["origin"] == f"editable {project}"
+    run(project, "ruff", "check", ".")
+    run(project, "ruff", "format", "--check", ".")
+    run(project, "mypy")
+    run(project, "pytest", "-q")
+    found = cli.json("plugin", "check", NAME)
+    assert [one for one in found if not one["ok"]] == []
+    assert any(one["check"].startswith("general: ") for one in found), "the conformance kit ran"
