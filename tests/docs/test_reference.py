@@ -12,6 +12,8 @@ from shanyrak.config.commons import Commons, Pool, Sector, ServiceClass
 from shanyrak.journal.fold import CHANGES
 from shanyrak.model import reasons, states
 from shanyrak.model.workload import Retry, Spec
+from shanyrak.plugins.manager import PluginManager
+from shanyrak.plugins.settings import described, markdown
 from shanyrak.policy.reasons import Why
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -86,6 +88,17 @@ def test_every_key_of_commons_toml_is_in_the_docs():
     for name in ("site", "policy", "accounts", "roles", "plugins"):
         wanted = set(Commons.model_fields[name].annotation.model_fields) - {"tables", "settings"}
         assert documented[f"[{name}]"] == wanted
+
+
+@pytest.mark.parametrize("name", [path.parent.name for path in sorted(DOCS.parent.glob("plugins/*/README.md"))])
+def test_the_page_of_a_plugin_has_its_settings_as_they_are(name):
+    """`shanyrak plugin info NAME --markdown` prints the table."""
+    record = PluginManager().record(name)
+    if record is None:
+        pytest.skip(f"the plugin {name} is not installed here")
+    settings = described(record)
+    if settings:
+        assert markdown(settings) in (DOCS.parent / "plugins" / name / "README.md").read_text()
 
 
 def keys() -> dict[str, set[str]]:

@@ -35,6 +35,8 @@ class LazyGroup(click.Group):
             return super().resolve_command(ctx, args)
         if command is None:
             raise _unknown(ctx, name, self.list_commands(ctx))
+        if name not in VERBS and not {"-h", "--help"}.isdisjoint(args[1:]):
+            _explain_settings(ctx, name, command)
         return name, command, args[1:]
 
     def invoke(self, ctx: click.Context) -> object:
@@ -68,6 +70,16 @@ def _section(formatter: click.HelpFormatter, title: str, records: Sequence[Comma
 def _of_plugins(ctx: click.Context) -> dict[str, Command]:
     frame = ctx.ensure_object(Frame)
     return {name: offer.record for name, offer in frame.plugins.commands().items()}
+
+
+def _explain_settings(ctx: click.Context, plugin: str, command: click.Command) -> None:
+    """Let `--help` of a plugin's command say which settings the plugin takes."""
+    from shanyrak.plugins.settings import help_text
+
+    record = ctx.ensure_object(Frame).plugins.record(plugin)
+    words = help_text(record) if record is not None else ""
+    if words:
+        command.epilog = f"{command.epilog}\n\n{words}" if command.epilog else words
 
 
 def _loaded(record: Command, plugin: str) -> click.Command:

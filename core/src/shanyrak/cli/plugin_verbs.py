@@ -62,11 +62,20 @@ def list_(frame: Frame, as_json: bool) -> None:
 
 @plugin.command()
 @click.argument("name")
+@click.option("--markdown", is_flag=True, help="Print its settings as a table for a page.")
 @as_json
 @pass_frame
-def info(frame: Frame, name: str, as_json: bool) -> None:
+def info(frame: Frame, name: str, markdown: bool, as_json: bool) -> None:
     """Show one plugin: its hooks, what it opens, and the settings it takes."""
     manager = _quiet(frame)
+    if markdown:
+        from shanyrak.plugins.settings import described
+        from shanyrak.plugins.settings import markdown as table_of
+
+        manager.state(name)
+        record = manager.record(name)
+        click.echo(table_of(described(record)) if record is not None else "", nl=False)
+        return
     known = manager.state(name)._asdict()
     known["settings"] = _settings(manager, name)
     if as_json:
@@ -75,8 +84,9 @@ def info(frame: Frame, name: str, as_json: bool) -> None:
     settings = known.pop("settings")
     table(({"key": key, "value": value} for key, value in known.items()), {"key": "PLUGIN", "value": name})
     if settings:
-        click.echo(f"\nSettings, in commons.toml under [plugins.{name}]:")
-        table(settings, {"key": "KEY", "type": "TYPE", "default": "DEFAULT", "description": "MEANING"})
+        click.echo(f"\nSettings, in commons.toml under [plugins.{name}], or in the environment:")
+        columns = {"key": "KEY", "type": "TYPE", "default": "DEFAULT", "description": "MEANING", "variable": "VARIABLE"}
+        table(settings, columns)
 
 
 @plugin.command()
@@ -182,29 +192,12 @@ def _unknown(name: str, installed: list[str]) -> UsageProblem:
     )
 
 
-def _type(annotation: Any) -> str:
-    if isinstance(annotation, type) and not getattr(annotation, "__args__", ()):
-        return annotation.__name__
-    return str(annotation).replace("typing.", "")
-
-
 def _settings(manager: PluginManager, name: str) -> list[dict[str, Any]]:
     """Each key that the plugin takes; one row that says why when its model cannot be read."""
-    record = manager.record(name)
-    if record is None or not record.settings:
-        return []
-    from shanyrak.plugins.settings import settings_model
+    from shanyrak.plugins.settings import described
 
+    record = manager.record(name)
     try:
-        fields = settings_model(record).model_fields
+        return [one._asdict() for one in described(record)] if record is not None else []
     except Problem as problem:
-        return [{"key": "?", "type": "?", "default": None, "description": str(problem)}]
-    return [
-        {
-            "key": key,
-            "type": _type(field.annotation),
-            "default": None if field.is_required() else field.get_default(call_default_factory=True),
-            "description": field.description or "",
-        }
-        for key, field in fields.items()
-    ]
+        return [{"key": "?", "type": "?", "default": None, "description": str(problem), "variable": ""}]

@@ -6,7 +6,6 @@ start of the command line about a fifth quicker on Python 3.11, and it is the sa
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -75,6 +74,8 @@ def _unlike(entries: list[Any]) -> tuple[Any, ...]:
 
 def _origin(entry: Any) -> str:
     """What the installer noted (direct_url.json); it notes nothing for what came from an index."""
+    import json
+
     try:
         with guarded("metadata"):
             noted = json.loads(entry.dist.read_text("direct_url.json") or "{}")

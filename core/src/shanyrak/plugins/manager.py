@@ -253,14 +253,15 @@ class PluginManager:
     # ---- settings ------------------------------------------------------------------------------------------
 
     def settings(self, name: str) -> Any:
-        """The settings of an active plugin from its table `[plugins.NAME]`, validated; None: it has none."""
-        from shanyrak.plugins.settings import settings_for
+        """The settings of an active plugin from `[plugins.NAME]` and the environment, validated; None: it has none."""
+        from shanyrak.plugins.settings import own_variables, settings_for
 
         plugin = self._load().get(name)
         if plugin is None or plugin.record is None:
             raise PluginProblem(f"plugin {name}", "it is not installed or did not load", "see `shanyrak plugin list`")
         if name not in self._settings:
-            self._settings[name] = settings_for(plugin.record, self.switches.tables.get(name, {}))
+            env = own_variables(name, self._load(), self.switches.variables)
+            self._settings[name] = settings_for(plugin.record, self.switches.tables.get(name, {}), env)
         return self._settings[name]
 
     # ---- within --------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 - `SHANYRAK_PLUGINS=0` loads no plugin at all;
 - `SHANYRAK_PLUGINS_DISABLE=a,b` disables these, beside those in `[plugins] disabled`.
+
+The variables SHANYRAK_NAME_KEY are settings of plugins: they are handed on as they are.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ class Switches(NamedTuple):
     tables: Mapping[str, Any] = _NOTHING
     none: str = ""
     """Why no plugin at all is loaded; empty: they are."""
+    variables: Mapping[str, str] = _NOTHING
+    """Those of the environment that begin with SHANYRAK_."""
     trouble: str = ""
     """Why the file could not be read, when it could not; then only the environment counts."""
 
@@ -51,7 +55,8 @@ def read_switches(workspace: Path | None, env: Mapping[str, str]) -> Switches:
     trouble = trouble or bad
     none = f"by {ALL_OFF}={env[ALL_OFF]}" if env.get(ALL_OFF, "").lower() in ("0", "no", "off", "false") else ""
     own = {name: table for name, table in tables.items() if isinstance(table, dict)}
-    return Switches(disabled, required, own, none, trouble)
+    variables = {name: value for name, value in env.items() if name.startswith("SHANYRAK_")}
+    return Switches(disabled, required, own, none, variables, trouble)
 
 
 def _names(tables: Mapping[str, Any], key: str) -> tuple[tuple[str, ...], str]:

@@ -1,7 +1,7 @@
 """A process that writes to a store until it is done or dies.
 
 `python -m shanyrak.testing.storework PLUGIN SCHEME FOLDER NAME COUNT` appends COUNT events. Each is a transaction of its own;
-after it is acknowledged its number is printed. With SHANYRAK_KIT_BYTES no file may grow beyond so many bytes, as on a full
+after it is acknowledged its number is printed. With SHANYRAK_CRASH_BYTES no file may grow beyond so many bytes, as on a full
 disk: the process then says in one line what went wrong and ends with that exit code.
 """
 
@@ -40,7 +40,7 @@ def main(plugin: str, scheme: str, folder: str, name: str, count: str) -> None:
     harness = harness_of(plugin, scheme, Path(folder))
     store = harness.open(wait_s=60.0)
     journal = Journal(store)
-    most = int(os.environ.get("SHANYRAK_KIT_BYTES", "0"))
+    most = int(os.environ.get("SHANYRAK_CRASH_BYTES", "0"))
     if most:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     for number in range(int(count)):

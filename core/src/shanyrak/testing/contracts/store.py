@@ -214,7 +214,7 @@ def test_when_it_cannot_grow_it_says_so_and_keeps_what_it_has(harness: StoreHarn
     with store.write() as rows:
         rows.many(INSERT, [(f"{number}" * 20,) for number in range(200)])
     before = settings(store)
-    process = writer(harness, "a", 100_000, SHANYRAK_KIT_BYTES=str(2 << 20))
+    process = writer(harness, "a", 100_000, SHANYRAK_CRASH_BYTES=str(2 << 20))
     out, err = process.communicate(timeout=120)
     assert process.returncode == UnfitProblem.exit_code, err
     assert len(err.strip().splitlines()) == 1
