@@ -51,7 +51,7 @@ def metered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[B
     """A bench with the meter `watt`, and the meter's module, which says how it answers and what it was asked."""
     folder = tmp_path / "site-packages"
     folder.mkdir()
-    write_plugin(folder, "watt", HOOK, more={"x_watt_meter": METER})
+    write_plugin(folder, "watt", HOOK, record="PLUGIN = Plugin('watt', '2', 'W.')", more={"x_watt_meter": METER})
     monkeypatch.syspath_prepend(str(folder))
     bench = Bench(tmp_path / "site", finders=[lambda: find([str(folder)])])
     bench.fund()

@@ -46,7 +46,7 @@ def meters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with the plugin `clock`, a meter."""
     folder = tmp_path_factory.mktemp("meters")
     hook = "@hookimpl\ndef shanyrak_meters():\n    return [Meter('clock', 'ms', 'Time.', 'x_clock_meter:Clock')]\n"
-    write_plugin(folder, "clock", hook, more={"x_clock_meter": METER})
+    write_plugin(folder, "clock", hook, record="PLUGIN = Plugin('clock', '2', 'C.')", more={"x_clock_meter": METER})
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
         yield folder

@@ -11,6 +11,7 @@ import click
 from shanyrak.cli.frame import Frame, pass_frame
 from shanyrak.cli.mishaps import say
 from shanyrak.cli.output import emit_json, table
+from shanyrak.cli.plugin_allow import allow
 from shanyrak.cli.plugin_install import install, remove
 from shanyrak.cli.plugin_new import new
 from shanyrak.errors import PluginProblem, Problem, UsageProblem
@@ -163,6 +164,7 @@ def disable(frame: Frame, name: str) -> None:
         say(f"{name} is in `[plugins] required` too: `shanyrak up` refuses to start until one is changed.")
 
 
+plugin.add_command(allow)
 plugin.add_command(new)
 plugin.add_command(install)
 plugin.add_command(remove)

@@ -26,6 +26,11 @@ from shanyrak.model.quantities import DAY, HOUR, SECOND
 Line = Annotated[str, StringConstraints(strict=True, max_length=500)]
 
 
+Allowed = Annotated[
+    str, StringConstraints(strict=True, pattern=r"^\S+ \S+ (sha256:[0-9a-f]{64}|editable:/.*)$", max_length=5000)
+]
+
+
 class Closed(BaseModel):
     """Unknown keys are errors, and nothing changes after it was read."""
 
@@ -153,6 +158,9 @@ class PluginsTable(Closed):
 
     disabled: tuple[Name, ...] = Field(default=(), description="Plugins that are not loaded.")
     required: tuple[Name, ...] = Field(default=(), description="Plugins without which `shanyrak up` refuses to start.")
+    allow: tuple[Allowed, ...] | None = Field(
+        default=None, description="If given, no other plugins are loaded; `shanyrak plugin allow` prints it."
+    )
     tables: dict[str, dict[str, Any]] = Field(default_factory=dict, exclude=True)
 
     @model_validator(mode="before")

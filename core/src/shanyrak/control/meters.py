@@ -21,6 +21,7 @@ from shanyrak.journal import points
 from shanyrak.journal.journal import Writer
 from shanyrak.journal.store import Rows
 from shanyrak.plugins.loading import load
+from shanyrak.plugins.older import is_asked
 
 if TYPE_CHECKING:
     from shanyrak.api import Instrument
@@ -55,7 +56,11 @@ class Meters:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._meters: list[_Asked] = []
-        offers = sorted(site.manager.meters().items())
+        offers = sorted(
+            (name, offer)
+            for name, offer in site.manager.meters().items()
+            if (record := site.manager.record(offer.plugin)) is not None and is_asked(record.api)
+        )
         if not offers:
             return
         with site.journal.store.write() as rows:  # a new meter is asked about what ends from now on

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shanyrak.errors import Problem
+from shanyrak.plugins.allow import refusal
 from shanyrak.plugins.discovery import find
 from shanyrak.plugins.judge import SLOW_IMPORT_MS
 from shanyrak.plugins.loading import load
@@ -34,15 +35,15 @@ class Check:
 
 def check(names: list[str], switches: Switches) -> list[Check]:
     """Check the named plugins, disabled ones too; each import is tried in a process of its own first."""
-    installed = [found.name for found in find()]
-    probes = {name: probe(name) for name in names if name in installed}
+    allowed = [found.name for found in find() if switches.allow is None or not refusal(found, switches.allow)]
+    probes = {name: probe(name) for name in names if name in allowed}
     others = {name: reason for name, reason in switches.disabled.items() if name not in names}
     deadly = {name: seen.died for name, seen in probes.items() if seen.died}
     manager = PluginManager(switches._replace(disabled={**others, **deadly}, none=""), warn=lambda line: None)
     answers: list[Check] = []
     for name in names:
         state = manager.state(name)
-        answers += _plugin(manager, state, probes[name])
+        answers += _plugin(manager, state, probes.get(name, Probe(error=state.reason)))
     return answers
 
 

@@ -277,6 +277,10 @@ class PluginManager:
 
     def _judge(self, found: Found) -> Judged:
         off = self.switches.off(found.name)
+        if not off and self.switches.allow is not None:
+            from shanyrak.plugins.allow import refusal
+
+            off = refusal(found, self.switches.allow)
         if not off:
             return judge(found)
         judged = Judged(found)

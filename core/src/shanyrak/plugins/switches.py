@@ -21,10 +21,12 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Switches(NamedTuple):
-    """`disabled` and `tables` are keyed by plugin; `disabled` gives the reason in words."""
+    """What a person decided about plugins. `disabled` and `tables` are keyed by plugin; `disabled` gives the reason in words."""
 
     disabled: Mapping[str, str] = _NOTHING
     required: tuple[str, ...] = ()
+    allow: tuple[str, ...] | None = None
+    """The lines of `[plugins] allow`; None: there is no such list, and all that is installed may be loaded."""
     tables: Mapping[str, Any] = _NOTHING
     none: str = ""
     """Why no plugin at all is loaded; empty: they are."""
@@ -54,13 +56,17 @@ def read_switches(workspace: Path | None, env: Mapping[str, str]) -> Switches:
     required, bad = _names(tables, "required")
     trouble = trouble or bad
     none = f"by {ALL_OFF}={env[ALL_OFF]}" if env.get(ALL_OFF, "").lower() in ("0", "no", "off", "false") else ""
+    allow = None
+    if "allow" in tables:
+        allow, bad = _names(tables, "allow")
+        none = none or bad  # what may be loaded is not known, so nothing is
     own = {name: table for name, table in tables.items() if isinstance(table, dict)}
     variables = {name: value for name, value in env.items() if name.startswith("SHANYRAK_")}
-    return Switches(disabled, required, own, none, variables, trouble)
+    return Switches(disabled, required, allow, own, none, variables, trouble)
 
 
 def _names(tables: Mapping[str, Any], key: str) -> tuple[tuple[str, ...], str]:
     listed = tables.get(key, [])
     if isinstance(listed, list) and all(isinstance(name, str) for name in listed):
         return tuple(listed), ""
-    return (), f"`[plugins] {key}` in commons.toml is not a list of names"
+    return (), f"`[plugins] {key}` in commons.toml is not a list of texts"

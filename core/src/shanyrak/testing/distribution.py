@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
+from hashlib import sha256
 from pathlib import Path
 from textwrap import dedent
 
@@ -15,7 +17,7 @@ from shanyrak.api import hookimpl, hookspec
 def write_distribution(
     folder: Path, distribution: str, entries: dict[str, str], modules: dict[str, str], version: str = "1.0"
 ) -> None:
-    """Write `*.dist-info` with these entry points (name -> module) and each module (name -> source).
+    """Write `*.dist-info` with these entry points (name -> module), each module (name -> source), and the RECORD of them.
 
     It is installed for a process that has `folder` on its import path. A dotted module name makes packages.
     """
@@ -24,6 +26,7 @@ def write_distribution(
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
     lines = "".join(f"{name} = {target}\n" for name, target in entries.items())
     (info / "entry_points.txt").write_text(f"[shanyrak.plugins]\n{lines}")
+    written = [info / "METADATA", info / "entry_points.txt"]
     for name, source in modules.items():
         *packages, last = name.split(".")
         place = folder
@@ -31,7 +34,20 @@ def write_distribution(
             place = place / package
             place.mkdir(exist_ok=True)
             (place / "__init__.py").touch()
+            written.append(place / "__init__.py")
         (place / f"{last}.py").write_text(dedent(source))
+        written.append(place / f"{last}.py")
+    record(folder, info, written)
+
+
+def record(folder: Path, info: Path, files: list[Path]) -> None:
+    """Write the RECORD of a distribution: the path, hash and size of each of its files."""
+    lines = []
+    for file in dict.fromkeys(files):
+        digest = urlsafe_b64encode(sha256(file.read_bytes()).digest()).rstrip(b"=").decode()
+        lines.append(f"{file.relative_to(folder)},sha256={digest},{file.stat().st_size}\n")
+    lines.append(f"{info.name}/RECORD,,\n")
+    (info / "RECORD").write_text("".join(lines))
 
 
 def write_plugin(
