@@ -96,8 +96,7 @@ def test_the_first_run_runs_from_the_wheels(clean: Clean, tmp_path: Path) -> Non
 def test_the_tutorial_works_as_it_stands(clean: Clean, tmp_path: Path) -> None:
     """From an empty folder, in one shell; what it makes is the example of the docs."""
     try:
-        printed = tutorial.follow(tmp_path, tutorial.environment(clean.python))
-        assert "x" in printed
+        tutorial.follow(tmp_path, tutorial.environment(clean.python))
         assert clean.plugins()["frugal"] == "active"
     finally:
         if "frugal" in clean.plugins():
