@@ -9,18 +9,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Any
 
+from shanyrak.errors import Problem
+
 
 class Broken(Exception):
     """What a plugin raised or answered wrongly, in one line. The cause, if any, is `__cause__`."""
 
 
 def one_line(error: BaseException) -> str:
-    """`ValueError: words`, without line ends or control characters, 300 characters at most."""
+    """`ValueError: words`, a `Problem` by its words alone; without line ends or control characters, 300 characters at most."""
     try:
         words = str(error)
     except Exception:
         words = "(its message cannot be shown)"
-    text = " ".join(f"{type(error).__name__}: {words}".split()).rstrip(": ")
+    told = words if isinstance(error, Problem) else f"{type(error).__name__}: {words}"
+    text = " ".join(told.split()).rstrip(": ")
     text = "".join(c if c.isprintable() else "?" for c in text)
     return text if len(text) <= 300 else text[:297] + "..."
 
