@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 from shanyrak.control.doctor import Finding, examine
-from shanyrak.testing.fakes import Bench
+from shanyrak.plugins.manager import PluginManager
+from shanyrak.plugins.switches import Switches
+from shanyrak.testing.fakes import Bench, fake_plugin
 
 
 def found(bench: Bench) -> dict[str, Finding]:
@@ -81,3 +83,9 @@ def test_a_policy_that_failed_three_times_in_a_row_shows(bench: Bench) -> None:
         with bench.site.journal.write("controller") as writer:
             writer.append("decision.made", count, {**decision, "carry": []})
     assert "the core's kernel decides in place of x 1: it raised" in found(bench)["the policy"].words
+
+
+def test_a_wrong_key_of_a_plugin_is_named(bench: Bench) -> None:
+    manager = PluginManager(Switches(variables={"SHANYRAK_FAKE_X": "1"}), finder=lambda: [fake_plugin()])
+    bad = [finding for finding in examine(bench.folder, manager) if finding.level == "bad"]
+    assert ("SHANYRAK_FAKE_X", "this plugin has no settings") in [(one.subject, one.words) for one in bad]

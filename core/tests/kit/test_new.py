@@ -70,3 +70,5 @@ def test_by_the_command_line(tmp_path):
     assert (tmp_path / "shanyrak-night" / "src" / "shanyrak_night" / "rule.py").exists()
     done = cli("plugin", "new", "night", "--kind", "admisson", "--dir", "there")
     assert done.returncode == 2 and "did you mean `admission`?" in done.stderr.lower()
+    done = cli("plugin", "new", "night")
+    assert done.returncode == 2 and "there are admission, command, engine, meter, policy, store" in done.stderr

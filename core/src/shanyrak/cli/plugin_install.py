@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shanyrak.cli.frame import Frame, pass_frame
+from shanyrak.cli.mishaps import say
 from shanyrak.cli.output import tell
 from shanyrak.errors import PluginProblem, RefusedProblem, UsageProblem
 
@@ -32,6 +33,7 @@ def install(frame: Frame, what: str, dry_run: bool) -> None:
 
     by = installer.installer()
     command = by.command("install", *installer.wanted(what))
+    say(f"asking {by.name} what would change ...")
     changes = installer.planned(by, what)
     _tell(command, changes, dry_run)
     _refuse_broken(installer.broken_by(changes), what)

@@ -59,12 +59,23 @@ def _safely(look: Callable[[Site], Iterator[Finding]], site: Site) -> list[Findi
 def _plugins(manager: PluginManager) -> Iterator[Finding]:
     for plugin in manager.states():
         broken = plugin.state in ("failed", "incompatible")
+        if plugin.state == "active" and (wrong := _settings_fault(manager, plugin.name)):
+            yield Finding("bad", wrong.what, wrong.why, wrong.fix)
+            continue
         yield Finding(
             "warn" if broken else "ok",
             f"plugin {plugin.name}",
             plugin.state + (f": {plugin.reason}" if plugin.reason else ""),
             f"shanyrak plugin check {plugin.name}" if broken else "",
         )
+
+
+def _settings_fault(manager: PluginManager, name: str) -> Problem | None:
+    try:
+        manager.settings(name)
+    except Problem as problem:
+        return problem
+    return None
 
 
 def _folder(site: Site) -> Iterator[Finding]:
