@@ -88,8 +88,8 @@ class Instrument(Protocol):
     def read(self, stretches: Sequence[Stretch]) -> Sequence[Sample]:
         """One sample for each stretch it knows something of, in any order; none for the others, which is no error.
 
-        What an instrument did not see is not made up: `covered_ms` says for how much of the stretch it speaks. It may
-        raise when it cannot be reached: it is then asked again later.
+        What an instrument did not see is not made up: `covered_ms` says for how much of the stretch it speaks. The
+        controller waits for the answer, so it comes soon, or it raises and is asked again later.
         """
         ...
 
