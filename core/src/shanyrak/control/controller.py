@@ -43,7 +43,9 @@ FORGET = 200
 """How many recorded ends are enough to tell an engine of, while there is other work."""
 NODES_S = 10.0
 """How often engines are asked for their nodes."""
-HARMLESS = frozenset({"workload.submitted", "project.added", "policy.proposed", "decision.made", "backup.made", "usage.metered"})
+HARMLESS = frozenset(
+    {"workload.submitted", "project.added", "policy.proposed", "decision.made", "backup.made", "usage.metered"}
+)
 """Events that never make a plan wrong which was made before them."""
 SILENT = frozenset(
     {
