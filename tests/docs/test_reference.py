@@ -39,9 +39,9 @@ def test_every_hook_is_on_its_page_with_its_class():
     text = (REFERENCE / "hooks.md").read_text()
     hooks = {name: spec for name, spec in inspect.getmembers(hookspecs) if name.startswith("shanyrak_")}
     rows = dict(re.findall(r"^\| `(shanyrak_\w+)\([^|]*\| (\w+) \|", text, re.MULTILINE))
-    assert set(rows) == set(hooks)
-    for name, class_ in rows.items():
-        assert f"Class: {class_}." in inspect.getdoc(hooks[name])
+    assert set(hooks) <= set(rows), "the hooks that plugins open stand there too"
+    for name in hooks:
+        assert f"Class: {rows[name]}." in inspect.getdoc(hooks[name])
         parameters = ", ".join(inspect.signature(hooks[name]).parameters)
         assert f"`{name}({parameters})`" in text
 

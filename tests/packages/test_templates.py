@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pytest
 from shanyrak.plugins.kinds import KINDS
-from shanyrak.plugins.manager import PluginManager
 from shanyrak.testing import Cli
 
 NAME = "first-try"
 
 
-def kinds() -> list[str]:
-    """The core's kinds and those of the plugins that are here."""
-    return [kind.name for kind in KINDS] + list(PluginManager().kinds())
+OPENED = {"reader": Path(__file__).resolve().parents[2] / "plugins" / "rehearse"}
+"""Kinds that plugins of this repository open, with where those are."""
 
 
 @pytest.fixture
@@ -25,15 +23,20 @@ def cli(tmp_path: Path) -> Cli:
     return Cli(tmp_path, patience_s=600.0)
 
 
-@pytest.fixture(params=kinds())
+@pytest.fixture(params=[*(kind.name for kind in KINDS), *OPENED])
 def project(request: pytest.FixtureRequest, cli: Cli) -> Iterator[Path]:
-    """A new plugin of each kind, installed as an author installs it, and removed at the end."""
+    """A new plugin of each kind, installed as an author installs it, and removed at the end; beside it the core, and for
+    an opened kind its opener."""
+    if request.param in OPENED:
+        cli.ok("plugin", "install", str(OPENED[request.param]))
     cli.ok("plugin", "new", NAME, "--kind", request.param)
     folder = cli.folder / f"shanyrak-{NAME}"
     assert len([path for path in folder.rglob("*") if path.is_file()]) <= 9
     cli.ok("plugin", "install", str(folder))
     yield folder
     cli.ok("plugin", "remove", NAME)
+    if request.param in OPENED:
+        cli.ok("plugin", "remove", OPENED[request.param].name)
     assert NAME not in {state["name"] for state in cli.json("plugin", "list")}
 
 

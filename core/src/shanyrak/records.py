@@ -105,6 +105,8 @@ class Reader:
     sniff: str = ""
     endings: tuple[str, ...] = ()
     """Such as `.swf`; `.gz` is taken off a name first."""
+    sample: str = ""
+    """`module:attribute`, the bytes of a small file of its kind with which the conformance kit tries it. Since API 2."""
 
 
 @dataclass(frozen=True, slots=True)

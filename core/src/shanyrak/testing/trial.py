@@ -65,7 +65,7 @@ class Trial:
         item.user_properties.append(("contract", item.path.stem.removeprefix("test_")))
         marker = item.get_closest_marker("claim")
         callspec = getattr(item, "callspec", None)
-        if marker and callspec and marker.args[0] not in callspec.params["record"].capabilities:
+        if marker and callspec and marker.args[0] not in _claims(callspec.params["record"]):
             pytest.skip(f"not claimed: {marker.args[0]}")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -92,8 +92,8 @@ class Trial:
             if not known:
                 said.append(kind.name)
             for record in self.records(kind.implements) if known else ():
-                claimed = [one for one in known if one in record.capabilities]
-                missing = [one for one in known if one not in record.capabilities]
+                claimed = [one for one in known if one in _claims(record)]
+                missing = [one for one in known if one not in _claims(record)]
                 name = getattr(record, "name", "") or record.scheme
                 words = f"{kind.name} {name}: claims {', '.join(claimed) or 'no capability'}"
                 said.append(words + (f"; does not claim {', '.join(missing)}" if missing else ""))
@@ -115,6 +115,11 @@ def harness(request: pytest.FixtureRequest, trial: Trial, record: Any, tmp_path:
     made: Harness = kind(record, trial.name, tmp_path, trial.manager.settings(trial.name))
     yield made
     made.close()
+
+
+def _claims(record: Any) -> tuple[str, ...]:
+    claims: tuple[str, ...] = getattr(record, "capabilities", ())
+    return claims
 
 
 def _file(module: str) -> str:
