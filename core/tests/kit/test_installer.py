@@ -47,8 +47,8 @@ def test_a_change_under_a_plugin_is_named(site_packages: Path) -> None:
 
 
 def test_what_the_core_needs_counts_too() -> None:
-    (said,) = broken_by([Change("click", "8", "7.0")])
-    assert said.startswith("shanyrak needs click>=8")
+    said = broken_by([Change("click", "8", "7.0")])
+    assert [line for line in said if line.startswith("shanyrak needs click>=8")]
 
 
 def test_a_plugin_that_others_need_is_not_removed(site_packages: Path) -> None:
