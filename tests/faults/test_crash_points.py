@@ -63,6 +63,12 @@ def recover(house: House) -> None:
     site.close()
     house.settle()
     at_rest(house)
+    site = house.open()
+    ran, metered = (
+        read(site, f"SELECT token FROM {table} WHERE ran > 0 ORDER BY token") for table in ("attempt", "reading")
+    )
+    assert ran == metered, "each attempt that ran was metered once"
+    site.close()
 
 
 @pytest.fixture(scope="module")

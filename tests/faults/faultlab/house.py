@@ -29,6 +29,7 @@ from shanyrak.journal import points
 from shanyrak.model.quantities import UNITS
 from shanyrak_local import lock, wire
 
+from faultlab.meter import with_lamp
 from faultlab.processes import Child, eventually, with_argument
 
 PROJECT = "p"
@@ -107,7 +108,7 @@ class House:
 
     def open(self, wait_s: float = 20.0) -> Site:
         """The site, in this process."""
-        return Site.open(self.folder, wait_s=wait_s)
+        return Site.open(self.folder, with_lamp(self.folder), wait_s=wait_s)
 
     def child(self, function: Callable[[Site], object], crash_at: str = "") -> Child:
         """A process with an open site; with `crash_at` (`point:n`) it is killed there."""

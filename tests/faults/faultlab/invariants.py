@@ -62,6 +62,8 @@ def at_rest(house: House) -> None:
         assert not read(site, "SELECT id FROM attempt WHERE open = 1")
         assert not [row for row in site.ps() if row["state"] in states.LIVE]
         assert not with_argument(house.mark), "a process outlived its attempt"
+        strange = read(site, "SELECT token FROM reading WHERE token NOT IN (SELECT token FROM attempt WHERE ran > 0)")
+        assert not strange, f"readings of what did not run: {strange}"
         assert all(unit["held"] == 0 for unit in site.account()["units"].values())
         runs = Counter(job for job, _ in house.runs())
         for row in site.ps(everything=True):
