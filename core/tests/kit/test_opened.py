@@ -71,8 +71,8 @@ def test_plugins_that_implement_it_are_held_to_its_contract(opener):
     assert "reader good: claims lazy" in printed
     found, printed = opener.kit("bad", "-k", "reads_nothing or lazy")
     assert found == {
-        "x_opener_contract: it reads nothing from nothing [bad]": "failed",
-        "x_opener_contract: it is lazy [bad]": "skipped",
+        "reader: it reads nothing from nothing [bad]": "failed",
+        "reader: it is lazy [bad]": "skipped",
     }, printed
     assert "reader bad: claims no capability; does not claim lazy" in printed
 

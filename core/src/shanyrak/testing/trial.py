@@ -34,8 +34,11 @@ class Trial:
         self.kinds = [kind for kind in self.all_kinds() if kind.implements in self.state.hooks]
         if self.state.api == "1":  # its stores are made from a URL alone, its meters were never asked
             self.kinds = [kind for kind in self.kinds if kind.name not in ("store", "meter")]
+        self.of: dict[str, str] = {}
+        """The kind by the file of its contract."""
         for kind in self.kinds:
             path = _file(kind.contract)
+            self.of[path] = kind.name
             if path not in config.args:
                 config.args.append(path)
 
@@ -62,7 +65,7 @@ class Trial:
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """A test of a capability is run for records that claim it."""
-        item.user_properties.append(("contract", item.path.stem.removeprefix("test_")))
+        item.user_properties.append(("contract", self.of.get(str(item.path), item.path.stem.removeprefix("test_"))))
         marker = item.get_closest_marker("claim")
         callspec = getattr(item, "callspec", None)
         if marker and callspec and marker.args[0] not in _claims(callspec.params["record"]):
