@@ -83,3 +83,24 @@ def test_plugin_new_knows_it(opener, tmp_path):
     made = tmp_path / "shanyrak-mine"
     assert (made / "src" / "shanyrak_mine" / "__init__.py").read_text() == "NAME = 'mine'\n"
     assert 'description = "A way to read a trace"' in (made / "pyproject.toml").read_text()
+
+
+def test_plugin_check_runs_the_kit(opener, tmp_path):
+    source = READER.format(name="bad", claims=(), read="[text]")
+    write_plugin(opener.folder, "bad", source, record="PLUGIN = Plugin('bad', '2', 'Reads.')")
+    cli = Cli(tmp_path, {"PYTHONPATH": str(opener.folder)})
+    done = cli("plugin", "check", "bad")
+    assert done.returncode == 3
+    wrong = [line for line in done.stdout.splitlines() if "WRONG" in line]
+    assert len(wrong) == 1 and "reader: it reads nothing from nothing [bad]" in wrong[0]
+    assert cli("plugin", "check", "bad", "--quick").returncode == 0
+
+
+def test_without_pytest_it_says_how_to_get_the_kit(monkeypatch):
+    from shanyrak.plugins import kit
+
+    assert kit.lacking() == ""
+    monkeypatch.setattr(kit, "find_spec", lambda name: None)
+    assert kit.lacking() == "pytest and hypothesis are not installed"
+    monkeypatch.setattr(kit, "find_spec", lambda name: None if name == "hypothesis" else object())
+    assert kit.lacking() == "hypothesis is not installed"
