@@ -84,14 +84,25 @@ def test_a_policy_is_refused_by_the_column_that_it_needs():
     refuse_lacking(POLICIES, made.past)
 
 
+@pytest.mark.parametrize(
+    ("policy", "lacks"),
+    [("lanes", "sector"), ("public-first", "sector and the class"), ("fairshare", "account"), ("weighted", "account")],
+)
+def test_policies_say_what_they_need_of_a_trace(write, report, policy, lacks):
+    with pytest.raises(UsageProblem, match=f"--policy {policy}: it decides by the {lacks} of work"):
+        report(write(swf(1, 0, 1, 1)), "--pool", 1, "--policy", policy)
+    known = swf(1, 0, 1, 1, user=1, group=1, queue=1)
+    assert report(write(known), "--pool", 1, "--policy", policy)["policies"][0]["jobs"] == 1
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed: nothing is compiled")
-@pytest.mark.parametrize("policy", ["fifo", "easy", "shortest"])
+@pytest.mark.parametrize("policy", ["fifo", "easy", "shortest", "fairshare", "lanes", "public-first", "weighted"])
 def test_compiled_and_interpreted_give_the_same_bytes(tmp_path, policy):
     trace = tmp_path / "a.swf"
     draw = np.random.default_rng(5)
     trace.write_text("".join(
-        f"{swf(i + 1, int(at), int(run), int(units), limit=int(run) + 60, user=i % 7)}\n"
+        f"{swf(i + 1, int(at), int(run), int(units), limit=int(run) + 60, user=i % 7, group=i % 3, queue=i % 2)}\n"
         for i, (at, run, units) in enumerate(zip(
             np.sort(draw.integers(0, 200_000, 1500)), draw.integers(1, 9000, 1500), draw.integers(1, 33, 1500), strict=True,
         ))
