@@ -386,3 +386,19 @@ def test_a_window_and_a_reservation_that_only_together_keep_it_waiting(machine, 
     plan = m.plan()
     # 10 takes node 0 from 3 s, the window node 2 from 5 s: either alone leaves two nodes to 12, together one.
     assert why(plan) == {10: Why.FIT, 11: Why.RESERVATION, 12: Why.RESERVATION}
+
+
+def test_the_first_of_a_long_queue_is_found_by_its_key_wherever_it_stands(machine, promises):
+    import numpy as np
+    from shanyrak.policy.desk import LOOK
+
+    m = machine(4)
+    m.run(1, [0], 4, end=10)
+    jobs = 3 * LOOK
+    for job in range(jobs):
+        m.job(10 + job, units=2)
+    for first in (0, LOOK - 1, LOOK, LOOK + 1, jobs - 1):
+        key = np.full(jobs, 7, np.int64)
+        key[first] = 3
+        plan = m.plan(keys=(key,))
+        assert list(promises(plan)) == [10 + first]

@@ -21,7 +21,7 @@ from shanyrak.policy.desk import (
 from shanyrak.policy.facts import (
     add_job, begin, compact, finish, place_of, promise, queue_tasks, renew, row_of, stopping,
 )  # fmt: skip
-from shanyrak.policy.kernel import clear, decide_round, promised_start, write_carry
+from shanyrak.policy.kernel import blank, clear, decide_round, promised_start, write_carry
 
 _next_name = count()
 
@@ -34,11 +34,11 @@ def _names(number: int) -> tuple[int, ...]:
 """The hands: now; arrivals taken; the newest run; rows of `G_AT`; the last plan's `quiet`; whether a decision is to be made; rounds
 made and left out; promises given; tasks ended; the first run of the log; the plan's `wake`."""
 
-(U_SINGLE, U_INLINE, U_LEVELS, U_STRICT, U_DEPTH, U_CLAIMS, U_MARGIN, U_CLASSES, U_UNITS, U_HALF_LIFE, U_GRACE, U_SAFE,
- U_UNTIL, U_STEPS, U_AGAIN) = _names(15)  # fmt: skip
-"""The rules: each event an instant of its own; rounds are made in here; the arguments of `decide_round` and `promised_start`;
-how long a stopped attempt goes on, and how long none is stopped after its start; when to end; after how many rounds to come back;
-whether a round that started something is followed by another."""
+(U_SINGLE, U_INLINE, U_ORDERED, U_LEVELS, U_STRICT, U_DEPTH, U_CLAIMS, U_MARGIN, U_CLASSES, U_UNITS, U_HALF_LIFE, U_GRACE, U_SAFE,
+ U_UNTIL, U_STEPS, U_AGAIN) = _names(16)  # fmt: skip
+"""The rules: each event an instant of its own; rounds are made in here; the policy has an `order`; the arguments of
+`decide_round` and `promised_start`; how long a stopped attempt goes on, and how long none is stopped after its start; when to end;
+after how many rounds to come back; whether a round that started something is followed by another."""
 
 G_AT, G_RUN, G_WORK, SCRATCH = _names(4)
 """Ends to come, the next one last: the time, the run, the row of its work (-1: not known). And room for nodes."""
@@ -69,7 +69,12 @@ more job, the log none for the starts of one more round, the desk was too small 
 
 
 @jit
-def advance(b: Any, d: Any, c: Any, w: Any, log: Any) -> int:
+def no_order(b: Any, now: int, numbers: Any, d: Any) -> None:
+    """The `order` of a policy that has none."""
+
+
+@jit
+def advance(b: Any, d: Any, c: Any, w: Any, log: Any, order: Any, numbers: Any) -> int:
     """Go on until something is needed that only the caller can do; says what."""
     rounds, units = 0, d[MOST_STARTS]
     while True:
@@ -80,6 +85,9 @@ def advance(b: Any, d: Any, c: Any, w: Any, log: Any) -> int:
                 return LOG
             if not c[U_INLINE]:
                 return DECIDE
+            if c[U_ORDERED]:
+                blank(b, d)
+                order(b, c[T_NOW], numbers, d)
             if settle_round(b, d, c, w, log) < 0:
                 return DESK
             rounds += 1

@@ -74,6 +74,26 @@ COMPILED, jit, inner = _choose()
 compiles faster. Set `SHANYRAK_COMPILED=0` to interpret."""
 
 
+@lru_cache
+def pointer(order: Callable[[Any, int, Any, Any], None]) -> Any:
+    """An `order` as compiled loops can call it: through a pointer, so that they are compiled once for all policies."""
+    if not COMPILED:
+        return order
+    import numba
+
+    function = getattr(order, "py_func", order)
+    ints = numba.types.Array(numba.types.int64, 1, "C")
+    folder = _cache(Path(inspect.getfile(function)).parent)
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = folder or before
+    try:
+        cfunc: Any = numba.cfunc
+        return cfunc(numba.types.void(ints, numba.types.int64, ints, ints), cache=folder is not None)(function)
+    finally:
+        config.CACHE_DIR = before
+
+
 def share(routines: Iterable[Callable[..., Any]]) -> None:
     """Let compiled loops call these plain functions of scalars, callees first; they stay as they are for others."""
     if COMPILED:

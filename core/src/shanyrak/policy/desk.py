@@ -43,8 +43,9 @@ def _names(number: int) -> tuple[int, ...]:
 (MOST_INSTANTS, MOST_ENTRIES, MOST_HOLDS, MOST_HOLD_NODES, MOST_STOPS, MOST_CARRY, MOST_STARTS) = _names(7)
 """For how many there is room."""
 
-P_FIRST, P_NODES, P_RESERVED, P_TESTED, P_BLOCKER = _names(5)
-"""Pools: the first of their nodes in `BY_POOL` and how many; reservations, rows tested for one, the row nothing may pass (-1)."""
+P_FIRST, P_NODES, P_RESERVED, P_TESTED, P_NOTED, P_BLOCKER = _names(6)
+"""Pools: the first of their nodes in `BY_POOL` and how many; reservations, rows tested for one and noted in `BEST`,
+and the row nothing may pass (-1)."""
 
 BY_POOL, UNITS = _names(2)
 """Nodes: sorted by pool; and all units of open nodes, -1 for closed ones."""

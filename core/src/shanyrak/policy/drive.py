@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from shanyrak.policy import clock as k
+from shanyrak.policy.compiled import pointer
 from shanyrak.policy.arrays import FAR, MANY, Ints, ints
 from shanyrak.policy.board import (
     HELD,
@@ -197,13 +198,19 @@ class Drive:
         self._roomy = 1
         self._desk = self._new_desk()
         self._faces = self._face()
+        stages = self._stages or Stages()
+        self._order, self._numbers = pointer(stages.order or k.no_order), face(stages.numbers)
+        if stages.order is not None:
+            # Once from here: of what it raises inside compiled loops nobody would hear.
+            fill(mirror.memory, self._desk, stages, now)
+            blank(mirror.board, self._faces[0])
 
     # ---- the loop -------------------------------------------------------------------------------------------
 
     def pauses(self) -> Iterator[None]:
         """Run to the end, with a pause now and then."""
         while True:
-            what = k.advance(self.mirror.board, *self._faces)
+            what = k.advance(self.mirror.board, *self._faces, self._order, self._numbers)
             if what == k.ROOM:
                 self._more_room()
             elif what == k.LOG:
@@ -337,8 +344,8 @@ class Drive:
 
     def _rule(self, until: int | None, steps: int, single: bool) -> None:
         stages, who, rules = self._stages, promising(self.params), self.hands
-        inline = stages is not None and stages.order is None and not self._asked
-        rules[k.U_SINGLE], rules[k.U_INLINE], rules[k.U_STEPS] = single, inline, steps
+        inline, ordered = stages is not None and not self._asked, stages is not None and stages.order is not None
+        rules[k.U_SINGLE], rules[k.U_INLINE], rules[k.U_ORDERED], rules[k.U_STEPS] = single, inline, ordered, steps
         rules[k.U_UNTIL], rules[k.U_HALF_LIFE] = FAR if until is None else until, self.mirror.half_life
         rules[[k.U_MARGIN, k.U_CLASSES, k.U_UNITS]] = who
         rules[k.U_GRACE] = max(1, int(self.params.get("grace", GRACE)))
@@ -347,8 +354,8 @@ class Drive:
             rules[k.U_LEVELS], rules[k.U_STRICT] = stages.height, stages.pack == "strict"
             rules[k.U_DEPTH] = 0 if stages.pack == "strict" else stages.depth
             rules[k.U_CLAIMS] = stages.claims
-        # A round in order of submission that promises nothing leaves nothing for another at the same instant.
-        rules[k.U_AGAIN] = not inline or who.classes > 0 or who.units >= 0
+        # A round that stops and promises nothing leaves nothing for another at the same instant.
+        rules[k.U_AGAIN] = not inline or rules[k.U_CLAIMS] or who.classes > 0 or who.units >= 0
 
 
 def _new_log(starts: int, nodes: int) -> Ints:

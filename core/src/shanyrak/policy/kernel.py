@@ -16,9 +16,9 @@ from shanyrak.policy.board import (
 from shanyrak.policy.compiled import inner, jit
 from shanyrak.policy.desk import (
     BEST, CARRY, CLAIMED, C_ACCOUNTS, C_BEST, C_CARRY, C_HOLDS, C_INSTANTS, C_QUIET, C_ROWS, C_SHORT, C_STARTS, C_STOPS,
-    D_BOOKED, D_CLAIM, D_GUARD, D_INDEX, D_MOST, D_ORDER, D_STARTED, FIRST, HOLD_NODES, INSTANT, KEPT, KEYS, K_NODE,
-    LEVELS, LOOK, MOST_CARRY, M_COST, M_MARKED, P_BLOCKER, P_NODES, P_RESERVED, P_TESTED, SPENT, S_ROW, V_AT, V_KIND, V_OFF,
-    V_ROW, WALK,
+    D_BOOKED, D_CLAIM, D_GUARD, D_INDEX, D_MOST, D_ORDER, D_STARTED, FIRST, HOLD_NODES, INSTANT, KEPT, KEYS, K_NODE, LEVELS,
+    LOOK, MOST_CARRY, M_COST, M_MARKED, P_BLOCKER, P_NODES, P_NOTED, P_RESERVED, P_TESTED, SPENT, S_ROW, V_AT, V_KIND,
+    V_OFF, V_ROW, WALK,
 )  # fmt: skip
 from shanyrak.policy.facts import row_of
 from shanyrak.policy.placing import earliest, lift, may_start, place, reserve, short, start, walk_headroom
@@ -112,7 +112,7 @@ def _visit_in_order(b: Any, d: Any, now: int, levels: int, strict: bool, depth: 
     """The rows that a visit can change anything for, in order: those that fit, and the first of each pool that do not."""
     order, count, kept = d[D_ORDER], 0, LOOK + depth
     for p in range(b[POOLS]):
-        d[d[P_TESTED] + p] = 0
+        d[d[P_NOTED] + p] = 0
     for row in range(b[JOBS]):
         if not b[b[J_TASKS] + row] or may_start(b, d, row) < 1 or d[d[D_BOOKED] + row]:
             continue
@@ -124,10 +124,9 @@ def _visit_in_order(b: Any, d: Any, now: int, levels: int, strict: bool, depth: 
         elif not _closed(d, pool, strict, depth) and not never(d, pool, units, width) and not short(b, d, row):
             _note_best(b, d, levels, pool, row, kept)
     for p in range(b[POOLS]):
-        for i in range(d[d[P_TESTED] + p]):
+        for i in range(d[d[P_NOTED] + p]):
             d[order + count] = d[d[BEST] + p * d[C_BEST] + i]
             count += 1
-        d[d[P_TESTED] + p] = 0
     sort_rows(b, d, levels, count)
     for i in range(count):
         visit(b, d, now, d[order + i], strict, depth, claims)
@@ -135,15 +134,15 @@ def _visit_in_order(b: Any, d: Any, now: int, levels: int, strict: bool, depth: 
 
 @inner
 def _note_best(b: Any, d: Any, levels: int, pool: int, row: int, kept: int) -> None:
-    """Keep the row if it is among the first `kept` of its pool; `P_TESTED` counts those kept."""
-    best, have = d[BEST] + pool * d[C_BEST], d[d[P_TESTED] + pool]
+    """Keep the row if it is among the first `kept` of its pool; `P_NOTED` counts those kept."""
+    best, have = d[BEST] + pool * d[C_BEST], d[d[P_NOTED] + pool]
     place = have
     if have == kept:
         if not before(b, d, levels, row, d[best + have - 1]):
             return
         place = have - 1
     else:
-        d[d[P_TESTED] + pool] = have + 1
+        d[d[P_NOTED] + pool] = have + 1
     while place > 0 and before(b, d, levels, row, d[best + place - 1]):
         d[best + place] = d[best + place - 1]
         place -= 1

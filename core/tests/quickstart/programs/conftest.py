@@ -23,7 +23,7 @@ def start() -> Start:
     def run(label: str, cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         command = [*by_label[label].command(sys.executable), *words]
         return subprocess.run(
-            command, cwd=cwd, env=BARE | env, capture_output=True, text=True, timeout=120, check=False
+            command, cwd=cwd, env=BARE | env, capture_output=True, text=True, timeout=600, check=False
         )
 
     return run
