@@ -75,7 +75,7 @@ TAMPER = {
     "type": "UPDATE event SET type = 'grant.opened' WHERE seq = ?",
     "subject": "UPDATE event SET subject = subject || '0' WHERE seq = ?",
     "payload": "UPDATE event SET payload = replace(payload, '\"', ' \"') WHERE seq = ?",
-    "hash": "UPDATE event SET hash = replace(hash, 'a', 'b') WHERE seq = ?",
+    "hash": "UPDATE event SET hash = iif(substr(hash, 1, 1) = '0', '1', '0') || substr(hash, 2) WHERE seq = ?",
 }
 
 
