@@ -108,7 +108,8 @@ def test_a_window_lets_pass_what_ends_before_it(site):
 
 def test_another_policy_takes_over(site):
     names = {row["name"]: row["active"] for row in site("policy", "list", "--json").json}
-    assert names == {"kernel": False, "easy": True, "fifo": False, "shortest": False}
+    assert [name for name, active in names.items() if active] == ["easy"]
+    assert {"kernel", "fifo", "shortest"} < set(names)
     first = site.run("--", "true", walltime="2m")
     second = site.run("--cpus", 2, "--", "true", walltime="1m")
     third = site.run("--cpus", 2, "--", "true", walltime="10s")

@@ -13,7 +13,8 @@ from shanyrak.testing.distribution import command_source, write_plugin
 
 PLUGINS = 20
 MOST = 9
-ROUNDS = 30
+ROUNDS = 15
+SUMS = 4
 
 SCRIPT = "from shanyrak.cli.main import main; main()"
 """What the console script does."""
@@ -41,12 +42,16 @@ def env(tmp_path):
 
 
 def test_help_with_twenty_plugins_is_under_nine_bare_starts(env, tmp_path):
-    # Processor time, added up over rounds in turn: one process is too short for the kernel's clock to measure it well.
+    # Processor time, added up over rounds in turn: one process is too short for the kernel's clock to measure it well. The
+    # least of several sums counts: what else the machine does costs the longer process more, and never less.
     bare, help_ = [sys.executable, "-c", "pass"], [sys.executable, "-P", "-c", SCRIPT, "--help"]
     shown = subprocess.run(help_, env=env, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert shown.stdout.count("Say the name light") == PLUGINS
-    rounds = [(seconds(help_, env, tmp_path), seconds(bare, env, tmp_path)) for _ in range(ROUNDS)]
-    ratio = sum(help_ for help_, _ in rounds) / sum(bare for _, bare in rounds)
+    ratios = []
+    for _ in range(SUMS):
+        rounds = [(seconds(help_, env, tmp_path), seconds(bare, env, tmp_path)) for _ in range(ROUNDS)]
+        ratios.append(sum(help_ for help_, _ in rounds) / sum(bare for _, bare in rounds))
+    ratio = min(ratios)
     print(f"\nhelp with {PLUGINS} plugins / python -c pass: {ratio:.1f}")
     assert ratio < MOST
 
