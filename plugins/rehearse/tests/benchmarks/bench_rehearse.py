@@ -88,7 +88,7 @@ def apart(compiled: bool, *words: Any) -> dict[str, Any] | None:
         [sys.executable, __file__, "--case", json.dumps(words, default=str)], env=env, capture_output=True, text=True
     )
     if done.returncode:
-        print(f"  failed: {done.stderr.strip().splitlines()[-1]}")
+        print(f"  failed: {(done.stderr.strip() or f'exit {done.returncode}').splitlines()[-1]}")
         return None
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
@@ -156,7 +156,7 @@ def accasim(python: str, file: Path) -> None:
             [python, "-c", ACCASIM, str(workload), str(system), folder], cwd=folder, capture_output=True, text=True
         )
         if done.returncode:
-            print(f"  AccaSim failed: {done.stderr.strip().splitlines()[-1]}")
+            print(f"  AccaSim failed: {(done.stderr.strip() or f'exit {done.returncode}').splitlines()[-1]}")
             return
         seconds = float(done.stdout.strip().splitlines()[-1])
         print(f"{'SDSC-BLUE, nodes':18} {'easy':10} {'AccaSim':12} {len(lines) / seconds:12,.0f} {seconds:9.2f}")
