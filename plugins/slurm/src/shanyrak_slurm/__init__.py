@@ -6,4 +6,4 @@ from shanyrak.api import Plugin
 
 SUMMARY = "Runs work through a site's Slurm"
 
-PLUGIN = Plugin("slurm", "2", SUMMARY)
+PLUGIN = Plugin("slurm", "2", SUMMARY, settings="shanyrak_slurm.settings:Settings")

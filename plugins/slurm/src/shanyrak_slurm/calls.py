@@ -1,0 +1,98 @@
+"""Slurm's programs, called: a clean environment, a timeout on every call, one clear line when it fails."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from shanyrak.api import EngineProblem
+
+from shanyrak_slurm.settings import Settings
+
+UNREACHABLE = re.compile(
+    r"Unable to contact slurm|Connection refused|Socket timed out|timed out on send/recv|Unable to establish control"
+    r"|Unable to connect to database|Slurm backup controller in standby|Transport endpoint|in standby mode",
+    re.IGNORECASE,
+)
+STRANGERS = re.compile(
+    r"Invalid authentication credential|Protocol authentication error|Authentication type mismatch|munge"
+    r"|Zero Bytes were transmitted",
+    re.IGNORECASE,
+)
+NOISE = re.compile(r"^(\w+): (?:error: )*(?:Batch job submission failed: )?")
+
+
+class Unreachable(EngineProblem):
+    """Slurm's daemon did not answer: nothing can be concluded of any job."""
+
+
+class Declined(EngineProblem):
+    """Slurm answered, and did not do it. `said` is what it said, in its own words."""
+
+    def __init__(self, what: str, said: str, fix: str = "") -> None:
+        super().__init__(what, said, fix)
+        self.said = said
+
+
+class Slurm:
+    """The programs of one site. Nothing of this process's environment reaches them but what is named here."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            "SLURM_TIME_FORMAT": "standard",
+            "SLURM_BITSTR_LEN": "0",  # the tasks of an array in full
+        }
+        if conf := settings.conf or os.environ.get("SLURM_CONF", ""):
+            self._environment["SLURM_CONF"] = conf
+
+    def run(self, program: str, *arguments: str, stdin: str = "", user: str = "", timeout: float = 0.0) -> str:
+        """What the program prints. Raises Unreachable, Declined or another EngineProblem.
+
+        Times are UTC, as `2026-11-25T18:00:00`. With `user`, as that user (root only).
+        """
+        path = str(Path(self.settings.programs, program)) if self.settings.programs else program
+        limit = timeout or self.settings.timeout
+        try:
+            done = subprocess.run(
+                [path, *arguments], input=stdin, capture_output=True, text=True, errors="replace", timeout=limit,
+                env=self._environment, cwd="/", user=user or None, check=False,
+            )  # fmt: skip
+        except FileNotFoundError:
+            raise EngineProblem(
+                f"Slurm's {program}",
+                "it is not installed here",
+                "install Slurm's client, or set [plugins.slurm] programs",
+            ) from None
+        except PermissionError as problem:
+            raise EngineProblem(f"Slurm's {program}", str(problem.strerror)) from None
+        except subprocess.TimeoutExpired:
+            raise Unreachable(
+                f"Slurm's {program}", f"no answer in {limit:g} s", "see `scontrol ping`, or set [plugins.slurm] timeout"
+            ) from None
+        if done.returncode:
+            raise explain(program, done.stderr or done.stdout)
+        return done.stdout
+
+
+def explain(program: str, text: str) -> EngineProblem:
+    """What a person can do about what a program of Slurm said when it failed."""
+    said = words(text) or "it failed and said nothing"
+    what = f"Slurm's {program}"
+    if STRANGERS.search(text):
+        return Unreachable(what, said, "see that munged runs with the same key on all machines (`munge -n | unmunge`)")
+    if UNREACHABLE.search(text):
+        return Unreachable(what, said, "see that slurmctld runs: `scontrol ping`")
+    return Declined(what, said)
+
+
+def words(text: str) -> str:
+    """The last complaint of a program in one line, without its name before it."""
+    lines = [NOISE.sub("", line.strip()) for line in text.splitlines()]
+    kept = [line for line in lines if line]
+    return kept[-1][:500].rstrip(".") if kept else ""
