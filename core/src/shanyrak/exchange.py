@@ -109,6 +109,7 @@ class Launch:
     walltime_ms: int
     user: str
     network: bool = False
+    project: str = ""
     not_after_ms: int = 0
     """By the monotonic clock of the controller's machine: asked later, an engine starts nothing new under the token,
     because another controller may act by then. 0: whenever."""
@@ -133,10 +134,11 @@ class Launched:
 class Seen:
     """What an engine knows of one token now.
 
-    state: `running`, `ended`, `absent` (the engine is sure that it never started or that nothing of it lives,
-    and it holds no result) or `unknown` (it cannot tell). Times are the engine's own; `ran_ms` is its measured
-    duration, never a ledger difference. cause: empty for an ordinary end (see `exit_code`, `signal`), else
-    `walltime`, `memory`, `stopped`, `launch` (the command could not be started) or `node` (the machine died).
+    state: `pending` (accepted, not started there yet; `words` says why), `running`, `ended`, `absent` (the engine is
+    sure that it never started or that nothing of it lives, and it holds no result) or `unknown` (it cannot tell).
+    Times are the engine's own; `ran_ms` is its measured duration, never a ledger difference. cause: empty for an
+    ordinary end (see `exit_code`, `signal`), else `walltime`, `memory`, `stopped`, `launch` (the command could not be
+    started) or `node` (the machine died).
     `fenced` says that the engine is sure that no process of the attempt is left.
     """
 

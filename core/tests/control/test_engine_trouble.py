@@ -178,3 +178,35 @@ def test_what_started_without_a_time_began_when_it_was_seen(bench: Bench) -> Non
         settle(controller)
     (attempt,) = bench.site.workload(1)["attempts"]
     assert attempt["started"] == begun
+
+
+def test_what_an_engine_has_not_started_says_why(bench: Bench) -> None:
+    """Accepted is not running: the words are the engine's, written once until they are others; a stop ends it uncharged."""
+    engine = bench.engine()
+    engine.pend("Slurm: QOSMaxGRESPerUser")
+    bench.run(), bench.run()
+    with bench.controller() as controller:
+        settle(controller)
+        assert bench.state(1) == "starting/pending"
+        assert bench.site.why(1)["reasons"][0]["words"] == "Slurm: QOSMaxGRESPerUser"
+        before = len(bench.types())
+        bench.clock.advance(3_000)
+        settle(controller)
+        assert bench.types(before) == []
+    with bench.controller() as controller:
+        settle(controller)
+        assert bench.types(before) == ["lease.left", "lease.taken"], "the next controller knows what was said"
+        engine.fail("observe", EngineProblem("the engine", "no route"))
+        settle(controller)
+        engine.mend()
+        controller.engines._quiet_until.clear()
+        settle(controller)
+        assert bench.types(before)[2:] == ["attempt.unknown", "attempt.pending", "attempt.pending"]
+        engine.begin(next(iter(engine.runs)))
+        bench.site.stop(2)
+        settle(controller)
+        assert [bench.state(1), bench.state(2)] == ["running/running", "cancelled/stopped"]
+        for token in engine.live():
+            engine.finish(token)
+        settle(controller)
+    assert bench.state(1) == "done/ok" and bench.faults() == []

@@ -12,7 +12,7 @@ from typing import Any
 from shanyrak.exchange import Launch, Launched, Node, Sample, Seen, Stretch
 from shanyrak.model.quantities import LARGEST
 
-STATES = frozenset({"running", "ended", "absent", "unknown"})
+STATES = frozenset({"pending", "running", "ended", "absent", "unknown"})
 METHODS = frozenset({"measured", "modelled"})
 _NUMBERS = ("started_ms", "ended_ms", "ran_ms", "signal", "cpu_ms", "peak_memory")
 _WORDS = 4096

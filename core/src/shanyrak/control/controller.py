@@ -51,6 +51,7 @@ SILENT = frozenset(
     {
         "attempt.launched",
         "attempt.known",
+        "attempt.pending",
         "attempt.unknown",
         "decision.made",
         "backup.made",
@@ -159,7 +160,7 @@ class Controller:
         """What lives, and what was closed as lost and may still report, from the tables."""
         found = rows.all(
             "SELECT a.token, a.id, a.workload, a.task, a.try, w.pool, a.launched, a.started, a.stop, a.stop_for,"
-            " a.unknown_since, a.open FROM attempt a JOIN workload w ON w.id = a.workload"
+            " a.unknown_since, a.open, a.words FROM attempt a JOIN workload w ON w.id = a.workload"
             " WHERE a.open = 1 OR ((w.lost != 0 OR w.unfenced = 1)"
             " AND a.cause IN ('absent', 'node', 'unknown')"
             " AND NOT EXISTS (SELECT 1 FROM charge c WHERE c.token = a.token))"
@@ -289,7 +290,9 @@ class Controller:
                 elif what.state == "unknown":
                     if not attempt.unknown:
                         unknown.append(attempt)
-                elif what.state in ("ended", "absent") or not attempt.started or attempt.unknown:
+                elif what.state == "pending" and what.words == attempt.pending and not attempt.unknown:
+                    continue
+                elif what.state in ("ended", "absent", "pending") or not attempt.started or attempt.unknown:
                     changes.append((attempt, what))
         if not (changes or after or unknown or self._answers):
             return False
@@ -305,9 +308,12 @@ class Controller:
             if unknown:
                 writer.append("attempt.unknown", "attempts", {"tokens": [a.token for a in unknown]})
             started: dict[int, list[list[Any]]] = {}
+            pending: dict[int, list[list[str]]] = {}
             for attempt, seen in changes:
                 if seen.state in ("ended", "absent"):
                     end(writer, attempt, seen)
+                elif seen.state == "pending":
+                    pending.setdefault(attempt.workload, []).append([attempt.token, seen.words])
                 elif not attempt.started:
                     attempt.started = seen.started_ms or writer.now
                     started.setdefault(attempt.workload, []).append([attempt.token, attempt.started])
@@ -315,6 +321,8 @@ class Controller:
                     writer.append("attempt.known", attempt.token, {"tokens": [attempt.token]})
             for id_, pairs in started.items():
                 writer.append("attempt.started", id_, {"workload": id_, "attempts": pairs})
+            for id_, said in pending.items():
+                writer.append("attempt.pending", id_, {"workload": id_, "attempts": said})
             for attempt, seen in after:
                 late(writer, attempt.token, seen)
         points.reached("settle.after")
@@ -322,6 +330,7 @@ class Controller:
             attempt.unknown = True
         for attempt, seen in changes:
             attempt.unknown = False
+            attempt.pending = seen.words if seen.state == "pending" else ""
             if (seen.state == "absent" or seen.cause in INFRASTRUCTURE) and not seen.fenced:
                 self._watch[attempt.token] = attempt
             if seen.state in ("ended", "absent"):
@@ -478,8 +487,8 @@ def _refused(reply: Launched) -> Seen:
 
 
 def _open(row: Row) -> Open:
-    token, id_, workload, task, number, pool, launched, started, stop, stop_for, unknown = row[:11]
-    return Open(token, id_, workload, task, number, pool, bool(launched), started, stop, stop_for, bool(unknown))
+    token, id_, workload, task, number, pool, launched, started, stop, stop_for, unknown, _, words = row
+    return Open(token, id_, workload, task, number, pool, bool(launched), started, stop, stop_for, bool(unknown), words)
 
 
 class _Act:

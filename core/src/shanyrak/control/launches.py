@@ -29,13 +29,13 @@ def launches(rows: Rows, tokens: Sequence[str], secrets: Path) -> tuple[list[Lau
     for token in tokens:
         row = rows.one(
             "SELECT a.workload, a.task, a.nodes, a.bundle, w.actor, w.units, w.width, w.walltime, p.name, p.engine,"
-            " p.unit, p.nodes, p.units, p.cpus, p.memory FROM attempt a JOIN workload w ON w.id = a.workload"
+            " p.unit, p.nodes, p.units, p.cpus, p.memory, w.project FROM attempt a JOIN workload w ON w.id = a.workload"
             " JOIN pool p ON p.id = w.pool WHERE a.token = ?",
             (token,),
         )
         assert row is not None
         id_, task, where, bundle, actor, units, width, walltime = row[:8]
-        placement = Placement(Pool(*row[8:]), width, units)
+        placement, project = Placement(Pool(*row[8:15]), width, units), row[15]
         if id_ not in specs:
             # The text was checked when it was submitted; a secret may have gone since.
             spec = Spec.model_validate(submission(rows, id_)["spec"])
@@ -65,6 +65,7 @@ def launches(rows: Rows, tokens: Sequence[str], secrets: Path) -> tuple[list[Lau
                 walltime_ms=walltime,
                 user=actor,
                 network=spec.network,
+                project=project,
             )
         )
     return ready, impossible

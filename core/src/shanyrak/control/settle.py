@@ -38,6 +38,8 @@ class Open:
     """Why it is to end: a person asked, or other work is to have its units (`preempted`)."""
     stop_for: int = 0
     unknown: bool = False
+    pending: str = ""
+    """Why its engine has not started it yet, as it last said."""
 
 
 @dataclass(frozen=True, slots=True)

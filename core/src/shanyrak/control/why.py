@@ -164,6 +164,7 @@ def _task_logs(rows: Rows, id_: int, reason: str) -> str:
 
 def _afterwards(state: str, reason: str) -> str:
     tips = {
+        "pending": "wait, or ask whoever runs its engine",
         "walltime": "ask for a longer --walltime",
         "memory": "ask for more --mem",
         "exit": "see `shanyrak logs`",

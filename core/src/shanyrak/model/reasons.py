@@ -11,6 +11,7 @@ BACKOFF = "backoff"
 
 # While it lives.
 LAUNCHING = "launching"
+PENDING = "pending"
 RUNNING = "running"
 STOP = "stop"
 PREEMPTED = "preempted"

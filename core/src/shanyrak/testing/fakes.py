@@ -87,6 +87,7 @@ class FakeEngine:
         """How long (ms) a launch runs until it ends well; None: until a test ends it."""
         self._failing: dict[str, BaseException | Callable[[], Any]] = {}
         self._refusing: list[tuple[str, bool]] = []
+        self._pending = ""
 
     # ---- what tests say -------------------------------------------------------------------------------------
 
@@ -102,6 +103,17 @@ class FakeEngine:
     def refuse(self, words: str, user_fault: bool = False, times: int = 1) -> None:
         """The next `times` launches are refused."""
         self._refusing += [(words, user_fault)] * times
+
+    def pend(self, words: str) -> None:
+        """What is launched from now on is accepted and waits, for this reason, until `begin`; empty: it starts at once."""
+        self._pending = words
+
+    def begin(self, token: str) -> None:
+        """What waits starts now."""
+        run = self.runs[token]
+        self.starts.append(token)
+        run.started = self.clock.wall
+        run.seen = Seen(token, "running", started_ms=run.started, isolation=("memory",))
 
     def finish(self, token: str, *, exit_code: int | None = 0, ran_ms: int | None = None, **more: Any) -> None:
         """The attempt ends now; `more` are fields of `Seen`."""
@@ -215,9 +227,9 @@ class FakeEngine:
             if self._refusing:
                 words, user_fault = self._refusing.pop(0)
                 return Launched(launch.token, refused=words, user_fault=user_fault)
-            self.starts.append(launch.token)
-            seen = Seen(launch.token, "running", started_ms=self.clock.wall, isolation=("memory",))
-            self.runs[launch.token] = Run(launch, self.clock.wall, seen)
+            self.runs[launch.token] = Run(launch, 0, Seen(launch.token, "pending", words=self._pending))
+            if not self._pending:
+                self.begin(launch.token)
         return Launched(launch.token, handle=f"h-{launch.token}", isolation=("memory",))
 
     def _observe(self, token: str) -> Seen:
@@ -232,6 +244,8 @@ class FakeEngine:
             self.fenced.add(token)
         elif run.live:
             self.finish(token, cause="stopped", signal=15)
+        elif run.seen.state == "pending":
+            run.seen = Seen(token, "ended", cause="stopped", words="stopped before it started", fenced=True)
 
 
 # ---- a site ---------------------------------------------------------------------------------------------------

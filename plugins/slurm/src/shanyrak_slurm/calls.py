@@ -51,10 +51,10 @@ class Slurm:
         if conf := settings.conf or os.environ.get("SLURM_CONF", ""):
             self._environment["SLURM_CONF"] = conf
 
-    def run(self, program: str, *arguments: str, stdin: str = "", user: str = "", timeout: float = 0.0) -> str:
+    def run(self, program: str, *arguments: str, stdin: str = "", timeout: float = 0.0) -> str:
         """What the program prints. Raises Unreachable, Declined or another EngineProblem.
 
-        Times are UTC, as `2026-11-25T18:00:00`. With `user`, as that user (root only).
+        Times are UTC, as `2026-11-25T18:00:00`.
         """
         path = str(Path(self.settings.programs, program)) if self.settings.programs else program
         limit = timeout or self.settings.timeout

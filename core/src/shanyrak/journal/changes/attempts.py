@@ -62,11 +62,23 @@ def _launched(rows: Rows, at: At, data: Data) -> None:
     )
 
 
+@change("attempt.pending")
+def _pending(rows: Rows, at: At, data: Data) -> None:
+    """Their engine has accepted them and not started them yet, and says why: (token, words), all of one workload."""
+    rows.many(
+        "UPDATE attempt SET words = ?, unknown_since = 0 WHERE token = ?",
+        [(words, token) for token, words in data["attempts"]],
+    )
+    row = load(rows, data["workload"])
+    if row.state == states.STARTING:
+        save(rows, at, row, reasons.PENDING, data["attempts"][0][1])
+
+
 @change("attempt.started")
 def _started(rows: Rows, at: At, data: Data) -> None:
     """The engine says since when they run: (token, time), all of one workload."""
     rows.many(
-        "UPDATE attempt SET started = ?, unknown_since = 0, safe = CASE safe WHEN 0 THEN 0 ELSE safe - intent + ? END"
+        "UPDATE attempt SET started = ?, unknown_since = 0, words = '', safe = CASE safe WHEN 0 THEN 0 ELSE safe - intent + ? END"
         " WHERE token = ?",
         [(started, started, token) for token, started in data["attempts"]],
     )
