@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from shanyrak.api import Plugin
+from collections.abc import Iterable
+
+from shanyrak.api import EngineRecord, Plugin, hookimpl
 
 SUMMARY = "Runs work through a site's Slurm"
 
 PLUGIN = Plugin("slurm", "2", SUMMARY, settings="shanyrak_slurm.settings:Settings")
+
+CLAIMS = ("commands", "environment", "logs", "reuse", "times", "tree", "walltime")
+"""What the conformance kit holds it to."""
+
+
+@hookimpl
+def shanyrak_engines() -> Iterable[EngineRecord]:
+    """The engine `slurm`."""
+    return [EngineRecord("slurm", SUMMARY, "shanyrak_slurm.engine:make", CLAIMS)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from shanyrak.api import EngineProblem
@@ -16,6 +17,8 @@ UNREACHABLE = re.compile(
     r"|Unable to connect to database|Slurm backup controller in standby|Transport endpoint|in standby mode",
     re.IGNORECASE,
 )
+NOT_SENT = re.compile(r"connect failure|Connection refused|authentication|munge|not installed", re.IGNORECASE)
+"""Of those, what surely never reached slurmctld."""
 STRANGERS = re.compile(
     r"Invalid authentication credential|Protocol authentication error|Authentication type mismatch|munge"
     r"|Zero Bytes were transmitted",
@@ -51,17 +54,24 @@ class Slurm:
         if conf := settings.conf or os.environ.get("SLURM_CONF", ""):
             self._environment["SLURM_CONF"] = conf
 
-    def run(self, program: str, *arguments: str, stdin: str = "", timeout: float = 0.0) -> str:
+    def run(
+        self,
+        program: str,
+        *arguments: str,
+        stdin: str = "",
+        timeout: float = 0.0,
+        more: Mapping[str, str] | None = None,
+    ) -> str:
         """What the program prints. Raises Unreachable, Declined or another EngineProblem.
 
-        Times are UTC, as `2026-11-25T18:00:00`.
+        Times are UTC, as `2026-11-25T18:00:00`. `more` is added to its environment.
         """
         path = str(Path(self.settings.programs, program)) if self.settings.programs else program
         limit = timeout or self.settings.timeout
         try:
             done = subprocess.run(
                 [path, *arguments], input=stdin, capture_output=True, text=True, errors="replace", timeout=limit,
-                env=self._environment, cwd="/", user=user or None, check=False,
+                env={**self._environment, **(more or {})}, cwd="/", check=False,
             )  # fmt: skip
         except FileNotFoundError:
             raise EngineProblem(

@@ -1,0 +1,303 @@
+"""The engine `slurm`: what the controller calls. Names are identities, ids are hints, and only evidence ends an attempt."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from shanyrak.api import EngineContext, EngineProblem, Launch, Launched, Node, Seen
+
+from shanyrak_slurm import orders, script
+from shanyrak_slurm.book import Book, Entry
+from shanyrak_slurm.calls import NOT_SENT, Declined, Slurm, Unreachable
+from shanyrak_slurm.jobs import Host, Transport
+from shanyrak_slurm.machine import Machine
+from shanyrak_slurm.notes import Spool
+from shanyrak_slurm.orders import Batch
+from shanyrak_slurm.queue import Queue
+from shanyrak_slurm.settings import Settings
+from shanyrak_slurm.verdict import DOUBT_MS, Verdict
+
+TOKEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,150}")
+HOSTS_S = 10.0
+"""How long what Slurm said of its nodes is good for."""
+IMPOSSIBLE = re.compile(
+    r"node configuration is not available|time limit is invalid|count specification invalid|Memory required"
+    r"|More processors requested|size specification",
+    re.IGNORECASE,
+)
+"""Refusals that no waiting changes: the request is at fault."""
+
+
+def make(context: EngineContext) -> SlurmEngine:
+    """The engine of a pool; `EngineProblem` when its settings cannot work here."""
+    return SlurmEngine(context)
+
+
+def transport(settings: Settings) -> Transport:
+    """The way to slurmctld that the settings ask for."""
+    from shanyrak_slurm.cli import Cli
+
+    return Cli(settings)
+
+
+class SlurmEngine:
+    """`shanyrak.api.Engine` for one pool that a Slurm runs."""
+
+    def __init__(self, context: EngineContext) -> None:
+        self.context = context
+        self.settings: Settings = context.settings or Settings()
+        self.pool = self.settings.of_pool(context.pool)
+        self.owners = self.settings.act_as == "owner"
+        if self.owners and os.geteuid() != 0:
+            raise EngineProblem(
+                "engine slurm",
+                "only root may submit as other users",
+                "run the controller as root, or set act_as = 'self'",
+            )
+        folder = Path(context.folder)
+        self.spool = Spool(self._spool_folder(folder), self.owners)
+        self.book = Book(folder)
+        self.slurm = Slurm(self.settings)
+        self.queue = Queue(transport(self.settings), self.settings.poll)
+        self._verdict = Verdict(self.slurm, self.spool, self._host)
+        self._machine: tuple[float, Machine] | None = None
+
+    def _spool_folder(self, folder: Path) -> Path:
+        if self.settings.spool:
+            return Path(self.settings.spool).absolute() / self.context.pool
+        if self.owners:
+            raise EngineProblem(
+                "engine slurm", "act_as = 'owner' needs a spool that the owners can reach",
+                "set [plugins.slurm] spool to a folder outside the workspace that all nodes see",
+            )  # fmt: skip
+        return folder.absolute() / "spool"
+
+    # ---- the protocol -----------------------------------------------------------------------------------
+
+    def nodes(self) -> Sequence[Node]:
+        """See `api.Engine.nodes`: those of the partition, each under the name of the node that it plays."""
+        self._machine = None
+        return self._hosts().nodes()
+
+    def launch(self, launches: Sequence[Launch]) -> Sequence[Launched]:
+        """See `api.Engine.launch`. No answer for those of which Slurm may or may not have heard: they are asked for again."""
+        known = self.book.entries([one.token for one in launches])
+        fenced = self.book.fenced([one.token for one in launches])
+        answers: dict[str, Launched] = {}
+        new = []
+        for one in launches:
+            if one.token in known:
+                continue
+            refusal = self._refusal(one, one.token in fenced)
+            if refusal:
+                answers[one.token] = refusal
+            else:
+                new.append(one)
+        answers |= self._adopt(list(known.values()))
+        answers |= self._submit(orders.batches(new, self.pool))
+        return [answers[one.token] for one in launches if one.token in answers]
+
+    def observe(self, tokens: Sequence[str]) -> Sequence[Seen]:
+        """See `api.Engine.observe`: one look at the queue for all; sacct only for what slurmctld has forgotten."""
+        entries = self.book.entries(tokens)
+        fenced = self.book.fenced([token for token in tokens if token not in entries])
+        if any(entry.seen is None for entry in entries.values()):
+            self._look_after(list(entries.values()))
+            entries = self.book.entries(tokens)
+        return [self._seen(token, entries.get(token), token in fenced) for token in tokens]
+
+    def stop(self, tokens: Sequence[str]) -> None:
+        """See `api.Engine.stop`."""
+        entries = self.book.entries(tokens)
+        self.book.fence([token for token in tokens if token not in entries])
+        self._cancel([entry for entry in entries.values() if entry.seen is None])
+
+    def forget(self, tokens: Sequence[str]) -> None:
+        """See `api.Engine.forget`."""
+        self.book.forget(tokens)
+
+    def logs(self, token: str, stream: str, offset: int, limit: int) -> bytes:
+        """See `api.Engine.logs`. Empty for an unknown token, or when nothing was written."""
+        if stream not in ("stdout", "stderr"):
+            raise EngineProblem(f"logs of {token}", f"no stream is called {stream!r}", "ask for stdout or stderr")
+        entry = self.book.entries([token]).get(token)
+        return self.spool.log(token, entry.user, stream, offset, limit) if entry else b""
+
+    def wait(self, timeout_s: float) -> None:
+        """See `api.Engine.wait`: Slurm tells nobody of ends."""
+        time.sleep(max(0.0, timeout_s))
+
+    def close(self) -> None:
+        """See `api.Engine.close`."""
+        self.book.close()
+
+    # ---- launching ----------------------------------------------------------------------------------------
+
+    def _refusal(self, launch: Launch, fenced: bool) -> Launched | None:
+        """Why Slurm is not even asked."""
+        if fenced:
+            return Launched(launch.token, refused="it was stopped before it was launched")
+        words = "" if TOKEN.fullmatch(launch.token) else "its token cannot name a file"
+        words = words or script.fault(launch) or self._user_fault(launch.user) or self._hosts().misfit(launch)
+        return Launched(launch.token, refused=words, user_fault=True) if words else None
+
+    def _user_fault(self, user: str) -> str:
+        if self.owners:
+            try:
+                pwd.getpwnam(user)
+            except KeyError:
+                return f"there is no user {user} on this machine"
+            return ""
+        me = pwd.getpwuid(os.geteuid()).pw_name
+        return "" if user == me else f"{user} asked for it, and jobs run as {me} here (act_as = 'self')"
+
+    def _adopt(self, entries: Sequence[Entry]) -> dict[str, Launched]:
+        """Answers for what was asked for before: found by name, or given up when Slurm surely never took it."""
+        doubtful = [entry for entry in entries if not entry.id and entry.seen is None]
+        if doubtful:
+            self.queue.look()
+            ids = {entry.name: self.queue.id_of(entry.name) for entry in doubtful}
+            self.book.took((name, id_) for name, id_ in ids.items() if id_)
+        answers = {}
+        now = _now()
+        for entry in self.book.entries([entry.token for entry in entries]).values():
+            if entry.id or entry.seen is not None:
+                answers[entry.token] = Launched(entry.token, handle=entry.task_id or entry.name)
+            elif abs(now - entry.asked_ms) >= DOUBT_MS:
+                if self.spool.give_up(entry.token, entry.user):
+                    answers[entry.token] = Launched(
+                        entry.token, refused="Slurm has no record of it, so it was given up"
+                    )
+                else:  # it did start: what became of it, `observe` finds out
+                    answers[entry.token] = Launched(entry.token, handle=entry.name)
+        return answers
+
+    def _submit(self, batches: Sequence[Batch]) -> dict[str, Launched]:
+        answers: dict[str, Launched] = {}
+        took: list[tuple[str, str]] = []
+        try:
+            for batch in batches:
+                first = batch.launches[0]
+                if 0 < first.not_after_ms < time.monotonic() * 1000:
+                    late = "it was asked for too late: another controller may act by now"
+                    answers |= {one.token: Launched(one.token, refused=late) for one in batch.launches}
+                    continue
+                try:
+                    id_ = self._ask(batch)
+                except Declined as problem:
+                    fault = bool(IMPOSSIBLE.search(problem.said))
+                    words = f"Slurm: {problem.said}"
+                    answers |= {
+                        one.token: Launched(one.token, refused=words, user_fault=fault) for one in batch.launches
+                    }
+                    continue
+                took.append((batch.name, id_))
+                for one, (_, place, _) in zip(batch.launches, batch.attempts(), strict=True):
+                    answers[one.token] = Launched(one.token, handle=id_ if place < 0 else f"{id_}_{place}")
+        finally:
+            if took:
+                self.book.took(took)
+        return answers
+
+    def _ask(self, batch: Batch) -> str:
+        """One call of sbatch, its intent in the book first. What surely did not reach Slurm is taken out of the book again."""
+        user = batch.launches[0].user
+        folder = self.spool.of(user)
+        asked = orders.order(batch, self.pool, self._hosts().names, str(folder), user if self.owners else "")
+        self.book.intend(batch.name, user, _now(), batch.attempts())
+        self.queue.stale()
+        try:
+            return self.queue.transport.submit(asked)
+        except Declined:
+            self.book.refused(batch.name)
+            raise
+        except Unreachable as problem:
+            if NOT_SENT.search(str(problem)):
+                self.book.refused(batch.name)
+            raise
+
+    # ---- observing ----------------------------------------------------------------------------------------
+
+    def _look_after(self, entries: Sequence[Entry]) -> None:
+        """Look at the queue, write down what has ended, end what is over its walltime."""
+        self.queue.look()
+        now = _now()
+        ended, shown, missing, over = [], [], [], []
+        for entry in entries:
+            if entry.seen is not None:
+                continue
+            job = self.queue.find(entry, self.spool)
+            if job is None:
+                end = self._verdict.of_missing(entry, now)
+                if end:
+                    ended.append(end)
+                elif not 0 < entry.missed_ms <= now:
+                    missing.append(entry.token)
+                continue
+            if entry.missed_ms:
+                shown.append(entry.token)
+            if job.ended:
+                ended.append(self._verdict.of_end(entry, job))
+            elif job.used_ms >= entry.walltime_ms:
+                over.append(entry)
+        if ended:
+            self.book.ended(ended)
+        if shown:
+            self.book.missed(shown, 0)
+        if missing:
+            self.book.missed(missing, now)
+        if over:
+            self.book.over([entry.token for entry in over])
+            self._cancel(over)
+
+    def _seen(self, token: str, entry: Entry | None, fenced: bool) -> Seen:
+        if entry is None:
+            words = "it was stopped before it was launched" if fenced else "the engine's book has no record of it"
+            return Seen(token, "absent", words=words, fenced=fenced)
+        if entry.seen is not None:
+            return entry.seen
+        job = self.queue.find(entry, self.spool)
+        return self._verdict.of_job(entry, job) if job else self._verdict.of_silence(entry, _now())
+
+    def _cancel(self, entries: Sequence[Entry]) -> None:
+        """scancel by name and id. What Slurm has no record of is given up, so that it cannot start later."""
+        if any(not entry.id for entry in entries):
+            self.queue.stale()
+            self.queue.look()
+        by_job: dict[tuple[str, str], list[str]] = {}
+        for entry in entries:
+            id_ = entry.id or self.queue.id_of(entry.name)
+            if id_:
+                task = f"{id_}_{entry.place}" if entry.place >= 0 else id_
+                by_job.setdefault((entry.name, entry.user), []).append(task)
+            else:
+                self.spool.give_up(entry.token, entry.user)
+        for (name, user), ids in by_job.items():
+            self.queue.transport.cancel(name, ids, user if self.owners else "")
+        self.queue.stale()
+
+    # ---- nodes ----------------------------------------------------------------------------------------------
+
+    def _hosts(self) -> Machine:
+        now = time.monotonic()
+        if self._machine is None or now - self._machine[0] > HOSTS_S:
+            hosts = self.queue.transport.hosts(self.pool.partition)
+            self._machine = (now, Machine.of(self.context.nodes, hosts, self._chosen, self.context.unit))
+        return self._machine[1]
+
+    @cached_property
+    def _chosen(self) -> Sequence[str]:
+        return self.slurm.run("scontrol", "show", "hostnames", self.pool.nodes).split() if self.pool.nodes else ()
+
+    def _host(self, name: str) -> Host | None:
+        return next((host for host in self._hosts().hosts if host.name == name), None)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,84 @@
+"""The script that a job runs: a lock that lets a token start once, the environment of the launch, notes of begin and end.
+
+Each attempt has a folder, `spool/TOKEN`. To make it is to claim the token: whoever makes it first, the job or the engine that
+gives the token up, wins, also against a job that Slurm has lost and one that it accepted twice. Plain sh: nodes need nothing more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from shlex import quote
+
+from shanyrak.api import Launch
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+HEAD = """\
+#!/bin/sh
+# Work of Shanyrak. The folder of an attempt is made once: what comes second under the same token does not start.
+umask 077
+"""
+CLAIM = """\
+note={spool}/$token
+mkdir "$note" 2>/dev/null || {{
+    [ -d "$note" ] && exit 0
+    echo "the folder {spool} cannot be written on $(hostname)" >&2
+    exit 1
+}}
+exec >"$note/stdout" 2>"$note/stderr" </dev/null
+echo "$SLURM_JOB_ID ${{SLURMD_NODENAME:-$(hostname)}} $(date +%s%3N)" >"$note/began"
+never() {{
+    printf '%s\\n' "$1" >"$note/launch"
+    printf '%s\\n' "$1" >&2
+    exit 127
+}}
+"""
+RUN = """\
+cd {cwd} 2>/dev/null || never {no_folder}
+command -v {command} >/dev/null 2>&1 || never {no_command}
+trap : TERM INT HUP QUIT USR1 USR2
+(exec {argv})
+code=$?
+echo "$code $(date +%s%3N)" >"$note/end.part" && mv "$note/end.part" "$note/end"
+exit $code
+"""
+
+
+def script(launch: Launch, tasks: Sequence[tuple[str, int]], spool: str) -> str:
+    """The script for one launch, or for an array of (token, task) whose places are Slurm's task ids."""
+    own = [f"{place}) token={quote(token)} SHANYRAK_TASK={task};;" for place, (token, task) in enumerate(tasks)]
+    variables = {
+        **launch.env,
+        "SHANYRAK_JOB": str(launch.workload),
+        "SHANYRAK_NODES": ",".join(name for name, _ in launch.nodes),
+        "SHANYRAK_UNITS": ",".join(str(count) for _, count in launch.nodes),
+    }
+    exports = [f"export {name}={quote(value)}" for name, value in variables.items()]
+    exports += [f'export {name}="${variable}"; unset {variable}' for name, variable in secret_names(launch).items()]
+    command = launch.argv[0]
+    return "\n".join(
+        [
+            HEAD + 'case "${SLURM_ARRAY_TASK_ID:-0}" in', *own, "esac",
+            CLAIM.format(spool=quote(spool)) + "export SHANYRAK_TASK", *exports,
+            RUN.format(
+                cwd=quote(launch.cwd), no_folder=quote(f"its working folder {launch.cwd} cannot be entered on its node"),
+                command=quote(command), no_command=quote(f"its command {command} is not on its node"),
+                argv=" ".join(quote(word) for word in launch.argv),
+            ),
+        ]
+    )  # fmt: skip
+
+
+def secret_names(launch: Launch) -> dict[str, str]:
+    """By the name of each secret, the variable in which it reaches the job: sbatch must not see it under its own name."""
+    return {name: f"SHANYRAK_SECRET_{number}" for number, name in enumerate(launch.secrets)}
+
+
+def fault(launch: Launch) -> str:
+    """Why a launch cannot be written as a script, in words; empty when it can."""
+    wrong = next((name for name in (*launch.env, *launch.secrets) if not NAME.fullmatch(name)), "")
+    if wrong:
+        return f"a variable cannot be called {wrong!r}"
+    texts = (*launch.argv, *launch.env.values(), *launch.secrets.values(), launch.cwd)
+    return "a zero byte in its command or environment" if any("\0" in text for text in texts) else ""
