@@ -1,0 +1,43 @@
+"""Real Slurms on loopback, started once for all tests of a process that ask for one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from shanyrak_slurm.trial import Cluster, lacking
+
+USERS = ("nobody", "daemon") if os.geteuid() == 0 else ()
+"""Users of every system in whose name root can try things."""
+
+
+@contextmanager
+def running(accounting: bool, rest: bool) -> Iterator[Cluster]:
+    """A cluster in a folder that all users reach, which pytest's own are not."""
+    if missing := lacking(accounting, rest):
+        pytest.skip(f"Slurm's {missing} is not installed here")
+    folder = Path(tempfile.mkdtemp(prefix="slurm-"))
+    try:
+        with Cluster(folder, accounting=accounting, rest=rest, users=USERS) as cluster:
+            yield cluster
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Two nodes of 8 GPUs and no accounting, which most of the tests need."""
+    with running(accounting=False, rest=not lacking(rest=True)) as there:
+        yield there
+
+
+@pytest.fixture(scope="session")
+def accounting() -> Iterator[Cluster]:
+    """The same with slurmdbd; the user of the tests and `USERS` have the account `default`."""
+    with running(accounting=True, rest=not lacking(rest=True)) as there:
+        yield there
