@@ -22,7 +22,7 @@ __all__ = [
     "EngineProblem", "EngineRecord", "Instrument", "Ints", "JournalStore", "Kind", "Launch", "Launched", "Log",
     "Meter", "MeterContext", "Mirror", "Node", "Params", "Plan", "Plugin", "PluginProblem", "Policy", "Problem",
     "Reader", "Refusal", "RefusedProblem", "Request", "Rows", "Sample", "Seen", "Service", "ServiceContext",
-    "Stages", "Store", "StoreContext", "Stretch", "Trace", "UnfitProblem", "Unit", "UsageProblem", "View", "Why",
+    "Stages", "Store", "StoreContext", "Stretch", "Trace", "Trial", "UnfitProblem", "Unit", "UsageProblem", "View", "Why",
     "as_decide", "board", "decay", "desk", "grown", "hookimpl", "hookspec", "jit", "replay", "row_of", "share",
     # For the commands of plugins:
     "Frame", "Live", "PluginManager", "Ran", "Site", "did_you_mean", "emit_json", "load", "opened", "pass_frame", "resolve",
@@ -119,6 +119,7 @@ if TYPE_CHECKING:
         StoreContext,
         Stretch,
         Trace,
+        Trial,
     )
     from shanyrak.journal.store import Damaged, Rows
     from shanyrak.journal.store import Store as JournalStore
@@ -141,7 +142,7 @@ if TYPE_CHECKING:
 _LATER = {
     **dict.fromkeys(
         ("EngineContext", "Launch", "Launched", "MeterContext", "Node", "Refusal", "Request", "Sample", "Seen",
-         "ServiceContext", "StoreContext", "Stretch", "Trace"),
+         "ServiceContext", "StoreContext", "Stretch", "Trace", "Trial"),
         "shanyrak.exchange",
     ),
     **dict.fromkeys(("FAR", "MANY", "Ints"), "shanyrak.policy.arrays"),

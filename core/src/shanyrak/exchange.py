@@ -157,6 +157,18 @@ class Seen:
     isolation: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What an engine's `trial` brought up: the site to make over it, as long as it is there.
+
+    `pools` are the tables `[[pools]]` of `commons.toml` (name, engine, unit, nodes, units, cpus, memory); `settings` is the
+    table `[plugins.NAME]` of the engine's plugin.
+    """
+
+    pools: Sequence[Mapping[str, Any]]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
 # ---- past work ----------------------------------------------------------------------------------------------
 
 

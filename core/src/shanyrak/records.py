@@ -54,6 +54,10 @@ class Engine:
     """What it claims of `shanyrak.testing.contracts.engine.CAPABILITIES`: the conformance kit holds it to them. Since API 2."""
     harness: str = ""
     """`module:Class` with which the kit tries it, when the kit's own `EngineHarness` cannot. Since API 2."""
+    trial: str = ""
+    """`module:function`, a context manager called as `trial(folder: Path)`: brings up something real for this engine on this
+    machine, inside `folder`, gives an `exchange.Trial` and stops all of it at its end; `UnfitProblem` when what it needs is
+    not installed. `shanyrak quickstart --engine NAME` runs on it. Empty: none. Since API 2."""
 
 
 @dataclass(frozen=True, slots=True)
