@@ -14,15 +14,18 @@ __all__ = [
 
 if TYPE_CHECKING:
     from shanyrak.testing.cli import Cli
+    from shanyrak.testing.engine_harness import EngineHarness
+    from shanyrak.testing.fake_harness import FakeEngineHarness
     from shanyrak.testing.fakes import Bench, FakeEngine, VirtualClock, installed, settle
-    from shanyrak.testing.harness import EngineHarness, FakeEngineHarness, MeterHarness, StoreHarness
+    from shanyrak.testing.harness import MeterHarness, StoreHarness
     from shanyrak.testing.machine import Machine
     from shanyrak.testing.stores import disk_store
 
 _WHERE = {
     **dict.fromkeys(("Bench", "FakeEngine", "VirtualClock", "installed", "settle"), "fakes"),
-    **dict.fromkeys(("EngineHarness", "FakeEngineHarness", "MeterHarness", "StoreHarness"), "harness"),
-    "Cli": "cli", "Machine": "machine", "disk_store": "stores",
+    **dict.fromkeys(("MeterHarness", "StoreHarness"), "harness"),
+    "Cli": "cli", "EngineHarness": "engine_harness", "FakeEngineHarness": "fake_harness", "Machine": "machine",
+    "disk_store": "stores",
 }  # fmt: skip
 
 

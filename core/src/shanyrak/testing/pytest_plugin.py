@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("shanyrak.testing.contracts", "shanyrak.testing.harness")
+pytest.register_assert_rewrite(
+    "shanyrak.testing.contracts", "shanyrak.testing.engine_harness", "shanyrak.testing.harness"
+)
 
 KIT = "shanyrak.testing.conformance"
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from shanyrak.errors import Problem
+from shanyrak.errors import Problem, UnfitProblem
 from shanyrak.plugins.kinds import KINDS
 from shanyrak.plugins.loading import load
 from shanyrak.plugins.manager import COLLECTED, Offer, PluginManager
@@ -34,13 +36,14 @@ class Trial:
         self.kinds = [kind for kind in self.all_kinds() if kind.implements in self.state.hooks]
         if self.state.api == "1":  # its stores are made from a URL alone, its meters were never asked
             self.kinds = [kind for kind in self.kinds if kind.name not in ("store", "meter")]
-        self.of: dict[str, str] = {}
-        """The kind by the file of its contract."""
+        self.of: dict[str, Kind] = {}
+        """The kind by the file of its contract, and by those of the parts that this names in `PARTS`."""
         for kind in self.kinds:
-            path = _file(kind.contract)
-            self.of[path] = kind.name
-            if path not in config.args:
-                config.args.append(path)
+            for module in (kind.contract, *getattr(import_module(kind.contract), "PARTS", ())):
+                path = _file(module)
+                self.of[path] = kind
+                if path not in config.args:
+                    config.args.append(path)
 
     def all_kinds(self) -> list[Kind]:
         """The core's kinds and those that plugins open."""
@@ -53,19 +56,27 @@ class Trial:
         offers: list[Offer[Any]] = self.manager.collect(hook, COLLECTED.get(hook, object))
         return [offer.record for offer in offers if offer.plugin == self.name]
 
+    def harness(self, record: Any) -> type[Harness]:
+        """How the kit works with a record: the plugin's own class, or `HARNESS` of the contract."""
+        if record.harness:
+            return cast("type[Harness]", load(record.harness, self.name))
+        kind = next(kind for kind in self.kinds if record in self.records(kind.implements))
+        return cast("type[Harness]", load(f"{kind.contract}:HARNESS"))
+
     # ---- what pytest asks -----------------------------------------------------------------------------------
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """`record`: each record for the `HOOK` of the contract."""
+        """`record`: each record for the hook that the kind implements."""
         if "record" in metafunc.fixturenames:
-            records = self.records(metafunc.module.HOOK)
+            records = self.records(self.of[str(metafunc.definition.path)].implements)
             metafunc.parametrize(
                 "record", records, ids=[getattr(one, "name", "") or one.scheme for one in records], scope="session"
             )
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """A test of a capability is run for records that claim it."""
-        item.user_properties.append(("contract", self.of.get(str(item.path), item.path.stem.removeprefix("test_"))))
+        kind = self.of.get(str(item.path))
+        item.user_properties.append(("contract", kind.name if kind else item.path.stem.removeprefix("test_")))
         marker = item.get_closest_marker("claim")
         callspec = getattr(item, "callspec", None)
         if marker and callspec and marker.args[0] not in _claims(callspec.params["record"]):
@@ -111,11 +122,24 @@ def trial(request: pytest.FixtureRequest) -> Trial:
     return found
 
 
+@pytest.fixture(scope="session")
+def shared(trial: Trial, record: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """What the harness of the record keeps for all tests."""
+    # The harness of a kind that a plugin opened may be a class of its own.
+    session = getattr(trial.harness(record), "session", Harness.session)
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(session(tmp_path_factory.mktemp("session"), trial.manager.settings(trial.name)))
+        except UnfitProblem as problem:
+            pytest.skip(str(problem))
+        yield made
+
+
 @pytest.fixture
-def harness(request: pytest.FixtureRequest, trial: Trial, record: Any, tmp_path: Path) -> Iterator[Any]:
-    """How the kit works with the record: the plugin's own class, or `HARNESS` of the contract."""
-    kind = load(record.harness, trial.name) if record.harness else request.module.HARNESS
-    made: Harness = kind(record, trial.name, tmp_path, trial.manager.settings(trial.name))
+def harness(trial: Trial, record: Any, shared: Any, tmp_path: Path) -> Iterator[Any]:
+    """How the kit works with the record."""
+    made = trial.harness(record)(record, trial.name, tmp_path, trial.manager.settings(trial.name))
+    made.shared = shared
     yield made
     made.close()
 

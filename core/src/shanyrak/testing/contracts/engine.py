@@ -11,17 +11,31 @@ import pytest
 from shanyrak.api import Engine
 from shanyrak.control import answers
 from shanyrak.exchange import Launch, Launched, Seen
-from shanyrak.testing.harness import EngineHarness, eventually
+from shanyrak.testing.engine_harness import EngineHarness
+from shanyrak.testing.harness import eventually
 
 HOOK = "shanyrak_engines"
 HARNESS = EngineHarness
 CAPABILITIES = {
+    "accounting": "keeps an account of its own, with which its durations agree within a second",
     "commands": "runs the command of a launch; one that is not there is the user's fault",
+    "daemon": "has something behind it that may be killed at any time: no attempt is confused with another, none runs twice",
     "environment": "gives work exactly the environment and the secrets of its launch",
+    "gpus": "gives each attempt GPUs that no other has, free again when it is gone",
+    "hang": "has something behind it that may hang: each call ends soon, and nothing is concluded from silence",
     "logs": "keeps what work prints, from any place in it",
+    "memory": "ends work that takes more memory than it asked for, and says so",
+    "nodes": "tells the death of a node under work from an end of the work's own",
+    "pending": "may accept work before there is room: it is `pending` until it starts, and can be stopped there",
     "reuse": "tells its attempts from foreign work that was given the same number later",
+    "signals": "tells a signal from an exit code",
+    "sites": "what it runs outlives the process that launched it: a whole site on it is killed, adopted and accounted",
+    "sizes": "refuses at once what can never fit",
+    "survives": "work goes on while what is behind the engine is dead",
+    "tail": "gives what work prints while it runs",
     "times": "knows when work really ended, not when somebody looked",
     "tree": "ends all processes of an attempt, those that got away too, and says so",
+    "users": "runs work as its user, whom no other user can disturb",
     "walltime": "ends work at its walltime",
 }
 
