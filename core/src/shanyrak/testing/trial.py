@@ -138,8 +138,9 @@ def shared(trial: Trial, record: Any, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture
 def harness(trial: Trial, record: Any, shared: Any, tmp_path: Path) -> Iterator[Any]:
     """How the kit works with the record."""
-    made = trial.harness(record)(record, trial.name, tmp_path, trial.manager.settings(trial.name))
-    made.shared = shared
+    kind = trial.harness(record)
+    sharing = type(kind.__name__, (kind,), {"shared": shared})  # it may need it from its first line on
+    made = sharing(record, trial.name, tmp_path, trial.manager.settings(trial.name))
     yield made
     made.close()
 

@@ -17,4 +17,8 @@ CLAIMS = ("commands", "environment", "logs", "reuse", "times", "tree", "walltime
 @hookimpl
 def shanyrak_engines() -> Iterable[EngineRecord]:
     """The engine `slurm`."""
-    return [EngineRecord("slurm", SUMMARY, "shanyrak_slurm.engine:make", CLAIMS)]
+    return [
+        EngineRecord(
+            "slurm", SUMMARY, "shanyrak_slurm.engine:make", CLAIMS, harness="shanyrak_slurm.harness:SlurmHarness"
+        )
+    ]

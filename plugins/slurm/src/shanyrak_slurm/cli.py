@@ -10,7 +10,7 @@ from shanyrak_slurm.calls import Declined, Slurm
 from shanyrak_slurm.jobs import Host, Job, Order
 from shanyrak_slurm.settings import Settings
 
-END = "\x1e"
+END = "\x1f"
 """What ends each field: no name of a job has it."""
 JOB_FIELDS = (
     "ArrayJobID", "ArrayTaskID", "JobID", "Name", "State", "Reason", "exit_code",
@@ -61,7 +61,7 @@ def _format(fields: Sequence[str]) -> str:
 def read_jobs(text: str) -> list[Job]:
     """Jobs from squeue's lines. Raises ValueError for lines that are none."""
     found = []
-    for line in text.splitlines():
+    for line in text.split("\n")[:-1]:
         array, place, id_, name, state, reason, status, submitted, started, ended, used, node, _ = line.split(END)
         facts = (
             name, state, reason, int(status) if status.isdigit() else 0, times.ms(submitted), times.ms(started),
@@ -77,7 +77,7 @@ def read_jobs(text: str) -> list[Job]:
 def read_hosts(text: str) -> list[Host]:
     """Nodes from sinfo's lines, each once."""
     found: dict[str, Host] = {}
-    for line in text.splitlines():
+    for line in text.split("\n")[:-1]:
         name, state, cpus, memory, gres, reason, _ = line.split(END)
         found[name] = Host(name, state, int(cpus), int(memory) << 20, gpus(gres), "" if reason == "none" else reason)
     return list(found.values())

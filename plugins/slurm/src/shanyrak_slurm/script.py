@@ -1,7 +1,8 @@
 """The script that a job runs: a lock that lets a token start once, the environment of the launch, notes of begin and end.
 
 Each attempt has a folder, `spool/TOKEN`. To make it is to claim the token: whoever makes it first, the job or the engine that
-gives the token up, wins, also against a job that Slurm has lost and one that it accepted twice. Plain sh: nodes need nothing more.
+gives the token up, wins, also against a job that Slurm has lost and one that it accepted twice. Plain sh: nodes need nothing
+more. Its own variables have long names, since the work's environment comes to stand beside them.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ HEAD = """\
 umask 077
 """
 CLAIM = """\
-note={spool}/$token
-mkdir "$note" 2>/dev/null || {{
-    [ -d "$note" ] && exit 0
+shanyrak_note={spool}/$shanyrak_token
+mkdir "$shanyrak_note" 2>/dev/null || {{
+    [ -d "$shanyrak_note" ] && exit 0
     echo "the folder {spool} cannot be written on $(hostname)" >&2
     exit 1
 }}
-exec >"$note/stdout" 2>"$note/stderr" </dev/null
-echo "$SLURM_JOB_ID ${{SLURMD_NODENAME:-$(hostname)}} $(date +%s%3N)" >"$note/began"
+exec >"$shanyrak_note/stdout" 2>"$shanyrak_note/stderr" </dev/null
+echo "$SLURM_JOB_ID ${{SLURMD_NODENAME:-$(hostname)}} $(date +%s%3N)" >"$shanyrak_note/began"
 never() {{
-    printf '%s\\n' "$1" >"$note/launch"
+    printf '%s\\n' "$1" >"$shanyrak_note/launch"
     printf '%s\\n' "$1" >&2
     exit 127
 }}
@@ -37,17 +38,27 @@ never() {{
 RUN = """\
 cd {cwd} 2>/dev/null || never {no_folder}
 command -v {command} >/dev/null 2>&1 || never {no_command}
-trap : TERM INT HUP QUIT USR1 USR2
-(exec {argv})
-code=$?
-echo "$code $(date +%s%3N)" >"$note/end.part" && mv "$note/end.part" "$note/end"
-exit $code
+for shanyrak_signal in TERM USR1 USR2; do
+    trap "kill -s $shanyrak_signal \\$shanyrak_child 2>/dev/null" $shanyrak_signal  # Slurm signals the script alone
+done
+(exec {argv}) &
+shanyrak_child=$!
+wait $shanyrak_child
+shanyrak_code=$?
+while kill -0 $shanyrak_child 2>/dev/null; do  # a signal ended the wait, not the work
+    wait $shanyrak_child
+    shanyrak_code=$?
+done
+echo "$shanyrak_code $(date +%s%3N)" >"$shanyrak_note/end.part" && mv "$shanyrak_note/end.part" "$shanyrak_note/end"
+exit $shanyrak_code
 """
 
 
 def script(launch: Launch, tasks: Sequence[tuple[str, int]], spool: str) -> str:
     """The script for one launch, or for an array of (token, task) whose places are Slurm's task ids."""
-    own = [f"{place}) token={quote(token)} SHANYRAK_TASK={task};;" for place, (token, task) in enumerate(tasks)]
+    own = [
+        f"{place}) shanyrak_token={quote(token)} SHANYRAK_TASK={task};;" for place, (token, task) in enumerate(tasks)
+    ]
     variables = {
         **launch.env,
         "SHANYRAK_JOB": str(launch.workload),
