@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from shanyrak.api import EngineProblem
-from shanyrak_slurm.trial import Cluster, lacking
+from shanyrak_slurm.calls import Slurm
+from shanyrak_slurm.settings import Settings
+from shanyrak_slurm.trial import Cluster, lacking, trial
 from shanyrak_slurm.trial.leftovers import left
 
 pytestmark = pytest.mark.skipif(bool(lacking()), reason=f"Slurm's {lacking()} is not installed here")
@@ -118,3 +120,13 @@ def test_users_of_the_cluster(accounting: Cluster) -> None:
     job = accounting.run("sbatch", "--parsable", "-o", "/dev/null", "--wrap", "id -u", user="nobody").strip()
     assert until(lambda: "COMPLETED" in accounting.run("sacct", "-n", "-X", "-j", job, "-o", "state"))
     assert accounting.run("sacct", "-n", "-P", "-X", "-j", job, "-o", "user,account").split() == ["nobody|default"]
+
+
+def test_what_a_workspace_must_say_to_use_it(folder: Path) -> None:
+    with trial(folder) as there:
+        assert [(pool["engine"], pool["unit"], pool["nodes"], pool["units"]) for pool in there.pools] == [
+            ("slurm", "gpu", 2, 8)
+        ]
+        settings = Settings.model_validate(there.settings)
+        assert Slurm(settings).run("sinfo", "-h", "-o", "%D %T").split() == ["2", "idle"]
+        assert Path(settings.spool).is_dir()
