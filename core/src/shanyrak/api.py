@@ -20,7 +20,7 @@ from shanyrak.records import Engine as EngineRecord
 __all__ = [
     "API_VERSION", "COMPILED", "FAR", "MANY", "Arrivals", "Command", "Damaged", "Decide", "Engine", "EngineContext",
     "EngineProblem", "EngineRecord", "Instrument", "Ints", "JournalStore", "Kind", "Launch", "Launched", "Log",
-    "Meter", "MeterContext", "Mirror", "Node", "Params", "Plan", "Plugin", "PluginProblem", "Policy", "Problem",
+    "Meter", "MeterContext", "Mirror", "Node", "Params", "PastWork", "Plan", "Plugin", "PluginProblem", "Policy", "Problem",
     "Reader", "Refusal", "RefusedProblem", "Request", "Rows", "Sample", "Seen", "Service", "ServiceContext",
     "Stages", "Store", "StoreContext", "Stretch", "Trace", "Trial", "UnfitProblem", "Unit", "UsageProblem", "View", "Why",
     "as_decide", "board", "decay", "desk", "grown", "hookimpl", "hookspec", "jit", "replay", "row_of", "share",
@@ -111,6 +111,7 @@ if TYPE_CHECKING:
         Launched,
         MeterContext,
         Node,
+        PastWork,
         Refusal,
         Request,
         Sample,
@@ -141,8 +142,8 @@ if TYPE_CHECKING:
 
 _LATER = {
     **dict.fromkeys(
-        ("EngineContext", "Launch", "Launched", "MeterContext", "Node", "Refusal", "Request", "Sample", "Seen",
-         "ServiceContext", "StoreContext", "Stretch", "Trace", "Trial"),
+        ("EngineContext", "Launch", "Launched", "MeterContext", "Node", "PastWork", "Refusal", "Request", "Sample",
+         "Seen",         "ServiceContext", "StoreContext", "Stretch", "Trace", "Trial"),
         "shanyrak.exchange",
     ),
     **dict.fromkeys(("FAR", "MANY", "Ints"), "shanyrak.policy.arrays"),

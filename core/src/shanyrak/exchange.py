@@ -172,6 +172,30 @@ class Trial:
 # ---- past work ----------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class PastWork:
+    """Work that ran on the machine outside of Shanyrak and has ended, as it is brought into the journal.
+
+    `job` is its identity at its source, for ever; `label` what people there call it. `pool` is where such work would run
+    here. `units` are those of all its `width` nodes together. `ran_ms` is what the source measured; `state` is in its words.
+    """
+
+    job: str
+    label: str
+    project: str
+    pool: str
+    width: int
+    units: int
+    submitted_ms: int
+    started_ms: int
+    ended_ms: int
+    ran_ms: int
+    walltime_ms: int
+    user: str
+    title: str
+    state: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
     """Past work as int64 arrays of equal length, one row a job, in the order of the file.

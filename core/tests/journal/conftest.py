@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from shanyrak.exchange import PastWork
 from shanyrak.journal.journal import Journal
 from shanyrak.journal.schema import migrate
 from shanyrak.journal.sqlite import SqliteStore
@@ -56,7 +57,7 @@ def meters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def lived_file(tmp_path_factory: pytest.TempPathFactory, meters: Path) -> Path:
     """The journal of a site with every kind of row: grants, work that ended in each way, that lives, that waits."""
     bench = Bench(tmp_path_factory.mktemp("lived") / "site", finders=[lambda: find([str(meters)])])
-    bench.fund("p", 100_000)
+    bench.fund("p", 100_000, start=bench.clock.wall - 100_000)
     bench.fund("q", 10_000, until=bench.clock.wall + 10_000_000)
     first, second = bench.run(), bench.run("q", array="0-3%2")
     bench.run(after=[first.id])
@@ -73,6 +74,9 @@ def lived_file(tmp_path_factory: pytest.TempPathFactory, meters: Path) -> Path:
         bench.site.drain(["cpu-0"])
         bench.site.add_window(["cpu-1"], bench.clock.wall + 1_000_000, 0)
         settle(controller)
+        began = bench.clock.wall - 60_000
+        past = PastWork("7", "7", "p", "cpu", 1, 2, began, began, began + 5000, 5000, 9000, "ada", "old", "COMPLETED")
+        bench.site.bring_work("elsewhere", [past], charge=True)
         bench.site.journal.store.backup(str(bench.folder / "copy.db"))
     bench.site.close()
     return bench.folder / "copy.db"

@@ -33,6 +33,7 @@ EDITS = {
     "window": 'UPDATE "window" SET present = 0',
     "dependency": "DELETE FROM dependency",
     "reading": "UPDATE reading SET amount = amount + 1",
+    "imported": "UPDATE imported SET ran = ran - 1",
     "lease": "UPDATE lease SET epoch = epoch + 1",
 }
 

@@ -372,6 +372,13 @@ class Feed:
         self._charges(data)
         self._settle_use(data)
 
+    def _on_work_imported(self, event: Event, data: dict[str, Any]) -> None:
+        for row, _, parts in data["works"]:
+            for *_, payments in parts:
+                for credit, paid in payments:
+                    self._move_credit(credit, -paid)
+            self._settle_use({"account": row[5], "units": row[8], "ended": row[11], "ran": row[12]})
+
     def _use(self, account: int, settled: int, at: int) -> None:
         self._used[account] = (settled, at)
         self.mirror.usage(account, settled, at)

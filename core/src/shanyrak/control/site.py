@@ -13,10 +13,11 @@ from shanyrak.control import facility, policies, reports, requests, tenants
 from shanyrak.control.admit import Desk, Receipt
 from shanyrak.control.collector import paused
 from shanyrak.control.decider import Decider, find_policy
+from shanyrak.control.imported import Brought, bring
 from shanyrak.control.launches import read_secrets
 from shanyrak.control.usage import usage
 from shanyrak.errors import PluginProblem, RefusedProblem, UnfitProblem, UsageProblem
-from shanyrak.exchange import EngineContext, Node, StoreContext
+from shanyrak.exchange import EngineContext, Node, PastWork, StoreContext
 from shanyrak.journal.clock import Clock
 from shanyrak.journal.events import parsed
 from shanyrak.journal.journal import Journal, events
@@ -190,6 +191,11 @@ class Site:
     def pull_grant(self, number: int, amount: int | None = None) -> int:
         self._require("officers")
         return tenants.pull_grant(self.journal, self.actor, number, amount)
+
+    def bring_work(self, source: str, works: Sequence[PastWork], charge: bool = False) -> Brought:
+        """Record work that ran outside of Shanyrak and has ended; what is known already is left as it is."""
+        self._require("officers")
+        return bring(self.journal, self.actor, source, works, charge)
 
     def units(self) -> dict[str, tuple[str, int]]:
         """What grants may be written in: the core's units and those of plugins."""

@@ -8,7 +8,7 @@ from shanyrak.journal.store import Rows
 
 
 def usage(rows: Rows, project: str = "") -> list[dict[str, Any]]:
-    """Rows by project, then what is charged, then each meter by method.
+    """Rows by project, then what is charged (what was brought in from outside by its source), then each meter by method.
 
     `method` is `measured`, `modelled`, or `unknown` for what a meter could say nothing of; `covered_ms` of `ran_ms`
     (all that its meter was asked about) is what the amount is known for.
@@ -19,6 +19,11 @@ def usage(rows: Rows, project: str = "") -> list[dict[str, Any]]:
         " JOIN workload w ON w.id = a.workload JOIN pool p ON p.id = w.pool GROUP BY w.project, p.unit"
     ):
         found.append(_row(owner, f"{kind}-second", amount, "measured", "engine", "", ran, ran))
+    for owner, kind, source, amount, ran in rows.all(
+        "SELECT i.project, p.unit, i.source, SUM(c.amount), SUM(c.ms) FROM charge c JOIN imported i ON i.token = c.token"
+        " JOIN pool p ON p.id = i.pool GROUP BY i.project, p.unit, i.source"
+    ):
+        found.append(_row(owner, f"{kind}-second", amount, "measured", source, "", ran, ran))
     asked: dict[tuple[str, str], int] = {
         (owner, meter): ran
         for owner, meter, ran in rows.all("SELECT project, meter, SUM(ran) FROM reading GROUP BY project, meter")

@@ -110,6 +110,11 @@ def faults(rows: Rows) -> list[str]:
     for token, amount, units, ms in rows.all("SELECT token, amount, units, ms FROM charge"):
         if amount != -(-units * ms // 1000):
             found.append(f"attempt {token}: charged {amount}, not {units} units x {ms} ms")
+    for token, ms, ran in rows.all(
+        "SELECT i.token, SUM(c.ms), MAX(i.ran) FROM imported i JOIN charge c ON c.token = i.token"
+        " GROUP BY i.token HAVING SUM(c.ms) > MAX(i.ran)"
+    ):
+        found.append(f"imported work {token}: {ms} ms are charged, and it ran for {ran}")
     charged = rows.one("SELECT COALESCE(SUM(amount), 0) FROM charge")
     used = rows.one("SELECT COALESCE(SUM(amount), 0) FROM balance WHERE pot = 'used'")
     if charged and used and charged[0] != used[0]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shanyrak.journal.changes import attempts, promises, site, tenants, usage, workloads  # noqa: F401  (they register)
+from shanyrak.journal.changes import attempts, imported, promises, site, tenants, usage, workloads  # noqa: F401  (they register)
 from shanyrak.journal.changes.registry import CHANGES, MANY, At, Data
 from shanyrak.journal.store import Rows
 

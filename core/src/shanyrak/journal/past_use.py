@@ -9,7 +9,7 @@ from shanyrak.model.decay import settle
 
 
 def with_attempt(settled: int, settled_at: int, data: Mapping[str, Any], half_life: int) -> tuple[int, int]:
-    """(unit-ms, decayed to this time) with what `data`, an `attempt.ended` or `attempt.late`, says that it ran.
+    """(unit-ms, decayed to this time) with what `data` (of `attempt.ended`, `attempt.late`, `work.imported`) says that it ran.
 
     What ran before the site had a half-life (0), or did not run at all, changes nothing.
     """

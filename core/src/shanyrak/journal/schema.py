@@ -96,6 +96,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " unit TEXT NOT NULL, amount BIGINT NOT NULL, method TEXT NOT NULL, covered BIGINT NOT NULL, ran BIGINT NOT NULL,"
         " words TEXT NOT NULL, PRIMARY KEY (meter, token))",
     ),
+    (
+        # Work that ran here outside of Shanyrak and was brought in when it had ended; `units` are those of all its nodes.
+        "CREATE TABLE imported (id INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, source TEXT NOT NULL,"
+        " label TEXT NOT NULL, project TEXT NOT NULL, account INTEGER NOT NULL, pool INTEGER NOT NULL,"
+        " width BIGINT NOT NULL, units BIGINT NOT NULL, submitted BIGINT NOT NULL, started BIGINT NOT NULL,"
+        " ended BIGINT NOT NULL, ran BIGINT NOT NULL, walltime BIGINT NOT NULL, person TEXT NOT NULL, title TEXT NOT NULL,"
+        " state TEXT NOT NULL)",
+    ),
 )
 
 FOLDED = (
@@ -117,6 +125,7 @@ FOLDED = (
     "promise",
     "window",
     "reading",
+    "imported",
 )
 """The tables that `fold(events)` gives again."""
 

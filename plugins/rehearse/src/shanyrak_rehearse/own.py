@@ -28,7 +28,7 @@ def own_trace(rows: Sequence[Ran], classes: Sequence[str]) -> Trace:
     arrays = {r.workload for r in rows if r.task}
     columns["job"] = np.arange(len(rows))
     known: dict[str, tuple[str, ...]] = {
-        "job": tuple(f"{r.workload}_{r.task}" if r.workload in arrays else f"{r.workload}" for r in rows)
+        "job": tuple(r.label or (f"{r.workload}_{r.task}" if r.workload in arrays else f"{r.workload}") for r in rows)
     }
     for name, texts in (
         ("account", [r.project for r in rows]), ("sector", [r.sector for r in rows]),
