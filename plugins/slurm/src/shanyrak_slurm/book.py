@@ -18,7 +18,8 @@ TABLES = """
 CREATE TABLE IF NOT EXISTS job (name TEXT PRIMARY KEY, id TEXT NOT NULL, user TEXT NOT NULL, asked INTEGER NOT NULL,
     tasks INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS attempt (token TEXT PRIMARY KEY, job TEXT NOT NULL, place INTEGER NOT NULL,
-    walltime INTEGER NOT NULL, over INTEGER NOT NULL DEFAULT 0, missed INTEGER NOT NULL DEFAULT 0, seen TEXT);
+    walltime INTEGER NOT NULL, over INTEGER NOT NULL DEFAULT 0,
+    stopped INTEGER NOT NULL DEFAULT 0, missed INTEGER NOT NULL DEFAULT 0, seen TEXT);
 CREATE TABLE IF NOT EXISTS fence (token TEXT PRIMARY KEY);
 """
 
@@ -36,6 +37,8 @@ class Entry:
     asked_ms: int
     over: bool
     """It was ended at its walltime, by us."""
+    stopped: bool
+    """It was to be stopped."""
     missed_ms: int
     """Since when Slurm shows nothing of it; 0: it does."""
     seen: Seen | None
@@ -90,6 +93,10 @@ class Book:
         """These are ended at their walltime."""
         self._mark("UPDATE attempt SET over = 1 WHERE token = ?", tokens)
 
+    def stopped(self, tokens: Iterable[str]) -> None:
+        """These are to be stopped."""
+        self._mark("UPDATE attempt SET stopped = 1 WHERE token = ?", tokens)
+
     def missed(self, tokens: Iterable[str], now_ms: int) -> None:
         """From now on Slurm shows nothing of these; with 0, it does again."""
         with self._writing():
@@ -125,12 +132,14 @@ class Book:
     def _select(self, column: str, values: Sequence[str]) -> Iterator[Entry]:
         with self._explained():
             rows = self._db.execute(
-                "SELECT a.token, a.job, a.place, a.walltime, j.id, j.user, j.asked, a.over, a.missed, a.seen FROM attempt a"
-                f" JOIN job j ON j.name = a.job WHERE {column} IN (SELECT value FROM json_each(?))",
+                "SELECT a.token, a.job, a.place, a.walltime, j.id, j.user, j.asked, a.over, a.stopped, a.missed, a.seen"
+                f" FROM attempt a JOIN job j ON j.name = a.job WHERE {column} IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(values)),),
             ).fetchall()
-        for token, name, place, walltime, id_, user, asked, over, missed, seen in rows:
-            yield Entry(token, name, place, walltime, id_, user, asked, bool(over), missed, _seen(token, seen))
+        for token, name, place, walltime, id_, user, asked, over, stopped, missed, seen in rows:
+            yield Entry(
+                token, name, place, walltime, id_, user, asked, bool(over), bool(stopped), missed, _seen(token, seen)
+            )
 
     def _mark(self, sql: str, tokens: Iterable[str]) -> None:
         with self._writing():

@@ -17,7 +17,7 @@ UNREACHABLE = re.compile(
     r"|Unable to connect to database|Slurm backup controller in standby|Transport endpoint|in standby mode",
     re.IGNORECASE,
 )
-NOT_SENT = re.compile(r"connect failure|Connection refused|authentication|munge|not installed", re.IGNORECASE)
+NOT_SENT = re.compile(r"connect failure|Connection refused|authentication|munge|configuration source", re.IGNORECASE)
 """Of those, what surely never reached slurmctld."""
 STRANGERS = re.compile(
     r"Invalid authentication credential|Protocol authentication error|Authentication type mismatch|munge"
@@ -98,6 +98,8 @@ def explain(program: str, text: str) -> EngineProblem:
         return Unreachable(what, said, "see that munged runs with the same key on all machines (`munge -n | unmunge`)")
     if UNREACHABLE.search(text):
         return Unreachable(what, said, "see that slurmctld runs: `scontrol ping`")
+    if "configuration source" in text:
+        return Unreachable(what, said, "set [plugins.slurm] conf to the site's slurm.conf")
     return Declined(what, said)
 
 

@@ -116,6 +116,7 @@ class SlurmEngine:
         """See `api.Engine.stop`."""
         entries = self.book.entries(tokens)
         self.book.fence([token for token in tokens if token not in entries])
+        self.book.stopped(entries)
         self._cancel([entry for entry in entries.values() if entry.seen is None])
 
     def forget(self, tokens: Sequence[str]) -> None:
@@ -233,19 +234,18 @@ class SlurmEngine:
             if entry.seen is not None:
                 continue
             job = self.queue.find(entry, self.spool)
-            if job is None:
-                end = self._verdict.of_missing(entry, now)
-                if end:
-                    ended.append(end)
-                elif not 0 < entry.missed_ms <= now:
-                    missing.append(entry.token)
-                continue
-            if entry.missed_ms:
-                shown.append(entry.token)
-            if job.ended:
-                ended.append(self._verdict.of_end(entry, job))
-            elif job.used_ms >= entry.walltime_ms:
-                over.append(entry)
+            end = self._verdict.of_end(entry, job) if job and job.ended else None
+            if end:
+                ended.append(end)
+            elif job and not job.ended:
+                if entry.missed_ms:
+                    shown.append(entry.token)
+                if job.used_ms >= entry.walltime_ms:
+                    over.append(entry)
+            elif end := self._verdict.of_missing(entry, now):
+                ended.append(end)
+            elif not 0 < entry.missed_ms <= now:
+                missing.append(entry.token)
         if ended:
             self.book.ended(ended)
         if shown:
@@ -263,7 +263,9 @@ class SlurmEngine:
         if entry.seen is not None:
             return entry.seen
         job = self.queue.find(entry, self.spool)
-        return self._verdict.of_job(entry, job) if job else self._verdict.of_silence(entry, _now())
+        if job and not job.ended:
+            return self._verdict.of_job(entry, job)
+        return self._verdict.of_silence(entry, _now())
 
     def _cancel(self, entries: Sequence[Entry]) -> None:
         """scancel by name and id. What Slurm has no record of is given up, so that it cannot start later."""

@@ -20,7 +20,7 @@ def find(slurm: Slurm, name: str, asked_ms: int) -> list[Job]:
     since = datetime.fromtimestamp((asked_ms - MARGIN_MS) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     try:
         text = slurm.run(
-            "sacct", "-n", "-P", "-X", "--array", "--allusers", f"--name={name}", f"--starttime={since}", "--endtime=now",
+            "sacct", "-n", "-P", "-X", "--allusers", f"--name={name}", f"--starttime={since}", "--endtime=now",
             f"--format={','.join(FIELDS)}",
         )  # fmt: skip
     except EngineProblem as problem:

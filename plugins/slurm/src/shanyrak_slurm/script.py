@@ -15,6 +15,9 @@ from shanyrak.api import Launch
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
+TURNED_AWAY = 75
+"""Exit code of a script whose token was claimed before."""
+
 HEAD = """\
 #!/bin/sh
 # Work of Shanyrak. The folder of an attempt is made once: what comes second under the same token does not start.
@@ -23,7 +26,7 @@ umask 077
 CLAIM = """\
 shanyrak_note={spool}/$shanyrak_token
 mkdir "$shanyrak_note" 2>/dev/null || {{
-    [ -d "$shanyrak_note" ] && exit 0
+    [ -d "$shanyrak_note" ] && exit 75
     echo "the folder {spool} cannot be written on $(hostname)" >&2
     exit 1
 }}

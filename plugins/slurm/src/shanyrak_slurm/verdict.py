@@ -6,21 +6,27 @@ reached it. A job that it has lost may still run, until its node next registers 
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from shanyrak.api import Seen
+from shanyrak.api import EngineProblem, Seen
 
-from shanyrak_slurm import past
+from shanyrak_slurm import past, script, times
 from shanyrak_slurm.book import Entry
 from shanyrak_slurm.calls import Slurm
 from shanyrak_slurm.jobs import Host, Job, seen
 from shanyrak_slurm.notes import Spool
 
+log = logging.getLogger("shanyrak.slurm")
+
 DOUBT_MS = 6_000
 """slurmctld may lose what it accepted in the last five seconds before it died."""
 ORPHAN_MS = 30_000
 """How long after slurmctld lost it a job's node has ended it, if the node answers."""
+RESTART_MS = 60_000
+"""How long after its start slurmctld may still find out that jobs ran which it did not know of."""
 
 
 class Verdict:
@@ -33,18 +39,43 @@ class Verdict:
         """What lives."""
         return seen(entry.token, job, entry.walltime_ms if entry.over else 0)
 
-    def of_end(self, entry: Entry, job: Job) -> Seen:
-        """Slurm's record of an end, and what the job's notes add: that its command could not start at all."""
+    def of_end(self, entry: Entry, job: Job) -> Seen | None:
+        """Slurm's record of an end, beside the job's own notes; None when the record is not of the run that claimed the token.
+
+        A slurmctld that comes back with an old state starts jobs again that ran already: the claim turns them away, or
+        slurmd does and has them cancelled. Of the run that counts the notes tell then.
+        """
         end = self.of_job(entry, job)
-        if end.cause or end.exit_code == 0:
+        if job.state not in ("COMPLETED", "FAILED", "CANCELLED"):
             return end
         note = self._spool.note(entry.token, entry.user)
         if note.launch:
             return replace(end, exit_code=None, signal=0, cause="launch", words=note.launch)
-        if not note.job:
+        if not note.claimed and end.cause != "stopped":
             words = f"its script could not write to {self._spool.folder} on {job.node or 'its node'}"
-            return replace(end, exit_code=None, signal=0, cause="node", words=words)
+            return end if end.cause else replace(end, exit_code=None, signal=0, cause="node", words=words)
+        turned_away = end.exit_code == script.TURNED_AWAY and note.code != script.TURNED_AWAY
+        if turned_away or (end.cause == "stopped" and 0 < note.began_ms < job.started_ms):
+            return note.seen(entry.token) if note.ended_ms else None
+        if end.cause == "stopped" and note.claimed and not entry.stopped and self._restarted(job):
+            return replace(end, cause="node", words="Slurm's controller restarted, and ended it")
         return end
+
+    def _restarted(self, job: Job) -> bool:
+        """Whether slurmctld had come back shortly before this end, with what it knew some seconds earlier."""
+        try:
+            said = re.search(r"BOOT_TIME\s*=\s*(\S+)", self._slurm.run("scontrol", "show", "config"))
+        except EngineProblem:
+            return False
+        return said is not None and 0 <= job.ended_ms - times.ms(said[1]) < RESTART_MS
+
+    def _past(self, entry: Entry) -> list[Job]:
+        """sacct's jobs of that name; none when it fails: then the notes tell, which need nobody."""
+        try:
+            return past.find(self._slurm, entry.name, entry.asked_ms)
+        except EngineProblem as problem:
+            log.warning("%s", problem)
+            return []
 
     def of_silence(self, entry: Entry, now_ms: int) -> Seen:
         """What is said of an attempt that Slurm does not show, until there is a verdict."""
@@ -53,12 +84,12 @@ class Verdict:
         return Seen(entry.token, "unknown", words="Slurm shows nothing of it")
 
     def of_missing(self, entry: Entry, now_ms: int) -> Seen | None:
-        """The end of an attempt that Slurm does not show; None while there is no evidence for one. Raises EngineProblem."""
+        """The end of an attempt that Slurm does not show; None while there is no evidence for one."""
         if 0 <= now_ms - entry.asked_ms < DOUBT_MS or not 0 < entry.missed_ms <= now_ms - DOUBT_MS:
             return None
-        for job in past.find(self._slurm, entry.name, entry.asked_ms):
-            if job.place == entry.place and job.ended:
-                return self.of_end(entry, job)
+        for job in self._past(entry):
+            if job.place == entry.place and job.ended and (end := self.of_end(entry, job)):
+                return end
         note = self._spool.note(entry.token, entry.user)
         if note.ended_ms or note.launch:
             return note.seen(entry.token)

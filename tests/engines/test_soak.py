@@ -1,0 +1,92 @@
+"""Two thousand jobs on a real Slurm whose slurmctld is killed again and again: none lost, none twice, accounts exact."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from shanyrak.config.commons import Commons
+from shanyrak.control.proofs import verify_store
+from shanyrak.control.site import Site
+
+pytestmark = pytest.mark.engines
+SINGLES, ARRAYS, TASKS = 400, 16, 100
+EVERY_S = 20.0
+"""How often slurmctld is killed."""
+WORK = """
+me=$1.$SHANYRAK_JOB.$SHANYRAK_TASK
+mkdir "$me.lives" || echo "two at once" >>"$1.twice"
+echo $$ >>"$me.begun"
+sleep 2
+rmdir "$me.lives"
+echo over >>"$me.over"
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="soak-"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+def test_slurmctld_dies_every_twenty_seconds(folder: Path) -> None:
+    from shanyrak_slurm.trial import Cluster, lacking
+
+    if missing := lacking():
+        pytest.skip(f"Slurm's {missing} is not installed here")
+    with Cluster(folder / "slurm", cpus=128) as cluster:
+        site = make(folder / "site", cluster.conf)
+        marks = folder / "marks"
+        marks.mkdir()
+        command = ["sh", "-c", WORK, "sh", str(marks / "t")]
+        one = {"project": "ada", "command": command, "walltime": "5m", "cpus": 1, "mem": "10M", "retry": {"tries": 8}}
+        site.submit_many([one] * SINGLES + [{**one, "array": f"0-{TASKS - 1}"}] * ARRAYS)
+        over = threading.Event()
+        killer = threading.Thread(target=torment, args=(cluster, over))
+        killer.start()
+        try:
+            controller = site.controller()
+            begun = time.monotonic()
+            controller.run(lambda: time.monotonic() - begun > 900, until_idle=True)
+            controller.close()
+        finally:
+            over.set()
+            killer.join()
+        states = Counter(row["state"] for row in site.ps(everything=True))
+        assert states == {"done": SINGLES + ARRAYS}
+        ends = {path.name: len(path.read_text().splitlines()) for path in marks.glob("*.over")}
+        assert len(ends) == SINGLES + ARRAYS * TASKS, "none is lost"
+        assert set(ends.values()) == {1} and not (marks / "t.twice").exists(), "none ran twice"
+        assert [fault for proof in verify_store(site.journal.store) for fault in proof["faults"]] == []
+        with site.journal.read() as rows:
+            print(rows.all("SELECT cause, words, COUNT(*) FROM attempt GROUP BY cause, words"))
+        site.close()
+
+
+def torment(cluster: object, over: threading.Event) -> None:
+    while not over.wait(EVERY_S):
+        cluster.kill("slurmctld")
+        cluster.begin("slurmctld")
+
+
+def make(folder: Path, conf: Path) -> Site:
+    """A site with one CPU pool on that Slurm, and a project with a grant."""
+    pool = {"name": "cpu", "engine": "slurm", "unit": "cpu", "nodes": 2, "units": 128, "cpus": 128, "memory": "900G"}
+    spool = folder.parent / "spool"
+    data = {
+        "pools": [pool], "policy": {"active": "easy"},
+        "plugins": {"slurm": {"conf": str(conf), "poll": 0.5, "timeout": 5.0, "spool": str(spool)}},
+    }  # fmt: skip
+    site = Site.create(folder, Commons.model_validate(data))
+    site.add_project("ada", "startup", "an organisation")
+    site.add_grant("ada", 10_000_000, "cpu-second")
+    site.close()
+    return Site.open(folder)
