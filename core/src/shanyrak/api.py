@@ -26,7 +26,7 @@ __all__ = [
     "as_decide", "board", "decay", "desk", "grown", "hookimpl", "hookspec", "jit", "replay", "row_of", "share",
     # For the commands of plugins:
     "Frame", "Live", "PluginManager", "Ran", "Site", "did_you_mean", "emit_json", "load", "opened", "pass_frame", "resolve",
-    "table", "tell",
+    "amount_words", "instant_ms", "instant_words", "parsed", "table", "tell",
 ]  # fmt: skip
 
 
@@ -100,7 +100,7 @@ class Instrument(Protocol):
 
 if TYPE_CHECKING:
     from shanyrak.cli.frame import Frame, pass_frame
-    from shanyrak.cli.opened import opened
+    from shanyrak.cli.opened import opened, parsed
     from shanyrak.cli.output import emit_json, table, tell
     from shanyrak.control.decider import resolve
     from shanyrak.control.past import Live, Ran
@@ -126,6 +126,7 @@ if TYPE_CHECKING:
     from shanyrak.journal.store import Store as JournalStore
     from shanyrak.model import decay
     from shanyrak.model.counters import grown
+    from shanyrak.model.quantities import amount_words, instant_ms, instant_words
     from shanyrak.plugins.loading import load
     from shanyrak.plugins.manager import PluginManager
     from shanyrak.plugins.names import did_you_mean
@@ -154,7 +155,9 @@ _LATER = {
     "Mirror": "shanyrak.policy.mirror", "Plan": "shanyrak.policy.plan", "View": "shanyrak.policy.view",
     "Why": "shanyrak.policy.reasons", "row_of": "shanyrak.policy.facts", "grown": "shanyrak.model.counters",
     # For the command of a plugin: its call, the workspace, the other plugins, and how the core prints.
-    **dict.fromkeys(("Frame", "pass_frame"), "shanyrak.cli.frame"), "opened": "shanyrak.cli.opened",
+    **dict.fromkeys(("Frame", "pass_frame"), "shanyrak.cli.frame"),
+    **dict.fromkeys(("opened", "parsed"), "shanyrak.cli.opened"),
+    **dict.fromkeys(("amount_words", "instant_ms", "instant_words"), "shanyrak.model.quantities"),
     **dict.fromkeys(("emit_json", "table", "tell"), "shanyrak.cli.output"),
     **dict.fromkeys(("Live", "Ran"), "shanyrak.control.past"),
     "Site": "shanyrak.control.site", "resolve": "shanyrak.control.decider",

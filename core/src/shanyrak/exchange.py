@@ -178,6 +178,7 @@ class PastWork:
 
     `job` is its identity at its source, for ever; `label` what people there call it. `pool` is where such work would run
     here. `units` are those of all its `width` nodes together. `ran_ms` is what the source measured; `state` is in its words.
+    `title` is its name there: when it is the token of an attempt that has `label` for its handle, this site ran it itself.
     """
 
     job: str

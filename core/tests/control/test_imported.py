@@ -31,11 +31,15 @@ def left(bench: Bench) -> dict[int, tuple[int, int]]:
 
 
 def test_it_is_in_once_and_rehearsed_beside_what_ran_here(bench: Bench) -> None:
+    looked = bench.site.bring_work("slurm/a", [work("1")], charge=True, look=True)
+    assert looked.new == 1 and "work.imported" not in bench.types()
     one = bench.site.bring_work("slurm/a", [work("1"), work("2", -5 * HOUR, label="2_7"), work("1")])
     assert (one.new, one.known, one.own) == (2, 1, 0)
     again = bench.site.bring_work("slurm/a", [work("2"), work("3")])
     assert (again.new, again.known) == (1, 1)
     assert bench.site.bring_work("slurm/b", [work("1")]).new == 1, "another cluster counts its jobs by itself"
+    assert bench.site.brought_until("slurm/a") == EPOCH - 4 * HOUR
+    assert bench.site.brought_until("slurm/c") == 0
     rows = bench.site.past()
     assert [row.label for row in rows] == ["1", "3", "1", "2_7"], "by submission"
     assert {(row.project, row.sector, row.width, row.units, row.ran) for row in rows} == {("p", "startup", 2, 2, HOUR)}
@@ -87,9 +91,12 @@ def test_what_this_site_started_itself_is_not_counted_twice(bench: Bench) -> Non
     with bench.controller() as controller:
         settle(controller)
         token = bench.engine().starts[0]
-    done = bench.site.bring_work("s", [work("1", title=token), work("2")])
-    assert (done.new, done.own, done.known) == (1, 1, 0)
-    assert [row.label for row in bench.site.past()] == ["2"]
+    with bench.site.journal.read() as rows:
+        ((handle,),) = rows.all("SELECT handle FROM attempt")
+    ours = work("1", title=token, label=f"{handle}_1")
+    done = bench.site.bring_work("s", [ours, work("2"), work("3", title=token)])
+    assert (done.new, done.own, done.known) == (2, 1, 0), "who only gives its job that name is charged for it"
+    assert sorted(row.label for row in bench.site.past()) == ["2", "3"]
 
 
 @pytest.mark.parametrize(

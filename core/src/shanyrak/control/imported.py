@@ -12,7 +12,7 @@ from shanyrak.errors import UsageProblem
 from shanyrak.exchange import PastWork
 from shanyrak.journal.accounts import LEFT, balance
 from shanyrak.journal.journal import Journal, Writer
-from shanyrak.journal.store import Rows
+from shanyrak.journal.store import Row, Rows
 from shanyrak.model.quantities import LARGEST
 
 PART = 500
@@ -40,8 +40,12 @@ class _Grant:
     left: int
 
 
-def bring(journal: Journal, actor: str, source: str, works: Sequence[PastWork], charge: bool) -> Brought:
+def bring(
+    journal: Journal, actor: str, source: str, works: Sequence[PastWork], charge: bool, look: bool = False
+) -> Brought:
     """Record each work that is not known yet, in parts that are each whole; with `charge` grants pay for it.
+
+    With `look` nothing is recorded: what is given back tells what would be.
 
     Each stretch of a work is paid by the active grants of its project whose term holds that stretch, the one that ends first
     before the others; only the last of them may go below zero. What no grant's term holds is kept without a charge.
@@ -52,22 +56,25 @@ def bring(journal: Journal, actor: str, source: str, works: Sequence[PastWork], 
     brought = Brought()
     for first in range(0, len(works), PART):
         with journal.write(actor) as writer:
-            _part(writer, source, works[first : first + PART], charge, brought)
+            _part(writer, source, works[first : first + PART], charge, look, brought)
     return brought
 
 
-def _part(writer: Writer, source: str, works: Sequence[PastWork], charge: bool, brought: Brought) -> None:
+def _part(writer: Writer, source: str, works: Sequence[PastWork], charge: bool, look: bool, brought: Brought) -> None:
     rows = writer.rows
     tokens = {f"{source}:{work.job}": work for work in works}
-    known = _there(rows, "imported", list(tokens))
-    own = _there(rows, "attempt", [work.title for work in works])
+    known = {str(token) for (token,) in _named(rows, "SELECT token FROM imported", list(tokens))}
+    handles: dict[str, str] = dict(
+        _named(rows, "SELECT token, handle FROM attempt", [work.title for work in works if work.title])
+    )
+    own = {token for token, work in tokens.items() if work.title in handles and _ours(work.label, handles[work.title])}
     projects: dict[str, int] = dict(rows.all("SELECT id, account FROM project"))
     pools = {name: (id_, unit) for id_, name, unit in rows.all("SELECT id, name, unit FROM pool")}
     number = int((rows.one("SELECT COALESCE(MAX(id), 0) FROM imported") or (0,))[0])
     grants: dict[tuple[str, str], list[_Grant]] = {}
     lines: list[list[Any]] = []
     for token, work in tokens.items():
-        if token in known or work.title in own:
+        if token in known or token in own:
             continue
         _check(work, writer.now)
         if work.project not in projects:
@@ -89,17 +96,24 @@ def _part(writer: Writer, source: str, works: Sequence[PastWork], charge: bool, 
             unit, parts,
         ])  # fmt: skip
         brought.charged[unit] = brought.charged.get(unit, 0) + sum(amount for _, _, _, amount, _ in parts)
-    if lines:
+    if lines and not look:
         writer.append("work.imported", source, {"source": source, "rate": RATE, "works": lines})
-    started_here = sum(work.title in own and token not in known for token, work in tokens.items())
     brought.new += len(lines)
-    brought.own += started_here
-    brought.known += len(works) - len(lines) - started_here
+    brought.own += len(own - known)
+    brought.known += len(works) - len(lines) - len(own - known)
 
 
-def _there(rows: Rows, table: str, tokens: Sequence[str]) -> set[str]:
+def _named(rows: Rows, query: str, tokens: Sequence[str]) -> list[Row]:
     marks = ", ".join("?" * len(tokens))
-    return {str(token) for (token,) in rows.all(f"SELECT token FROM {table} WHERE token IN ({marks})", list(tokens))}
+    return rows.all(f"{query} WHERE token IN ({marks})", tokens) if tokens else []
+
+
+def _ours(label: str, handle: str) -> bool:
+    """Whether an attempt with this handle is what its source calls so. A name alone proves nothing: anybody may use it.
+
+    The jobs of an array have the name of its first task, and a place of their own after `_`.
+    """
+    return handle.partition("_")[0] == label.partition("_")[0]
 
 
 def _check(work: PastWork, now: int) -> None:

@@ -192,10 +192,16 @@ class Site:
         self._require("officers")
         return tenants.pull_grant(self.journal, self.actor, number, amount)
 
-    def bring_work(self, source: str, works: Sequence[PastWork], charge: bool = False) -> Brought:
-        """Record work that ran outside of Shanyrak and has ended; what is known already is left as it is."""
+    def bring_work(self, source: str, works: Sequence[PastWork], charge: bool = False, look: bool = False) -> Brought:
+        """Record work that ran outside of Shanyrak and has ended, or only `look`; what is known is left as it is."""
         self._require("officers")
-        return bring(self.journal, self.actor, source, works, charge)
+        return bring(self.journal, self.actor, source, works, charge, look)
+
+    def brought_until(self, source: str) -> int:
+        """When the newest work that was brought in from a source ended; 0 when none was."""
+        with self.journal.read() as rows:
+            found = rows.one("SELECT COALESCE(MAX(ended), 0) FROM imported WHERE source = ?", (source,))
+        return int(found[0]) if found else 0
 
     def units(self) -> dict[str, tuple[str, int]]:
         """What grants may be written in: the core's units and those of plugins."""
