@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from shanyrak.control.proofs import verify_store
 from shanyrak_slurm.trial import Cluster, lacking
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from slurmlab.office import Office
 
 USERS = ("nobody", "daemon") if os.geteuid() == 0 else ()
 """Users of every system in whose name root can try things."""
@@ -41,3 +48,18 @@ def accounting() -> Iterator[Cluster]:
     """The same with slurmdbd; the user of the tests and `USERS` have the account `default`."""
     with running(accounting=True, rest=not lacking(rest=True)) as there:
         yield there
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
+    """Make workspaces; their journals are sound at the end, whatever a test did."""
+    made: list[Office] = []
+
+    def make(cluster: Cluster, **more: Any) -> Office:
+        made.append(Office(tmp_path / f"site{len(made)}", cluster, **more))
+        return made[-1]
+
+    yield make
+    for one in made:
+        assert [fault for proof in verify_store(one.site.journal.store) for fault in proof["faults"]] == []
+        one.site.close()

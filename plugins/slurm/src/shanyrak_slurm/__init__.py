@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shanyrak.api import EngineRecord, Plugin, hookimpl
+from shanyrak.api import Command, EngineRecord, Plugin, hookimpl
 
 SUMMARY = "Runs work through a site's Slurm"
 
@@ -12,6 +12,14 @@ PLUGIN = Plugin("slurm", "2", SUMMARY, settings="shanyrak_slurm.settings:Setting
 
 CLAIMS = ("commands", "environment", "logs", "reuse", "times", "tree", "walltime")
 """What the conformance kit holds it to."""
+
+
+@hookimpl
+def shanyrak_commands() -> Iterable[Command]:
+    """`shanyrak slurm`."""
+    return [
+        Command("slurm", "Check the site's Slurm, let it schedule, bring in past work.", "shanyrak_slurm.command:slurm")
+    ]
 
 
 @hookimpl

@@ -171,6 +171,14 @@ class Cluster:
         said = self.run("scontrol", "token", f"username={user or getpass.getuser()}", f"lifespan={lifespan}")
         return said.strip().removeprefix("SLURM_JWT=")
 
+    def sql(self, statements: str) -> str:
+        """What statements on slurmdbd's tables (`slurm.trial_job_table`) print: a test's way to a past of months."""
+        assert self._database is not None, "the cluster has no accounting"
+        done = self._database.call(statements, self.env)
+        if done.returncode:
+            raise EngineProblem("MariaDB of the trial Slurm", done.stderr.strip())
+        return done.stdout
+
     # ---- inside ---------------------------------------------------------------------------------------------
 
     def _write(self) -> None:

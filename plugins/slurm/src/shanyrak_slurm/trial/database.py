@@ -54,16 +54,22 @@ class Database:
 
     def answers(self, env: Mapping[str, str]) -> bool:
         """Whether it accepts statements; the user and the database of slurmdbd are there then."""
-        statements = (
-            "CREATE DATABASE IF NOT EXISTS slurm; "
-            f"CREATE USER IF NOT EXISTS slurm@'127.0.0.1' IDENTIFIED BY '{self._password}'; "
-            "GRANT ALL ON slurm.* TO slurm@'127.0.0.1';"
+        return (
+            self.call(
+                "CREATE DATABASE IF NOT EXISTS slurm; "
+                f"CREATE USER IF NOT EXISTS slurm@'127.0.0.1' IDENTIFIED BY '{self._password}'; "
+                "GRANT ALL ON slurm.* TO slurm@'127.0.0.1';",
+                env,
+            ).returncode
+            == 0
         )
-        done = subprocess.run(
-            ["mariadb", "--no-defaults", f"--socket={self.socket}", "-u", "root"],
+
+    def call(self, statements: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        """Statements of SQL, as the server's own administrator."""
+        return subprocess.run(
+            ["mariadb", "--no-defaults", f"--socket={self.socket}", "-u", "root", "-N", "-B"],
             input=statements, env=env, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        return done.returncode == 0
 
     def remove(self) -> None:
         """The data go with the trial."""

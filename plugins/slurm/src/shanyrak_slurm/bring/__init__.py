@@ -1,0 +1,1 @@
+"""`shanyrak slurm import`: past work from sacct into the journal."""

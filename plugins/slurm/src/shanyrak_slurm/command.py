@@ -1,0 +1,42 @@
+"""`shanyrak slurm`: what an operator does with the site's Slurm beside running work on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from shanyrak.api import Frame, pass_frame
+
+
+@click.group()
+def slurm() -> None:
+    """Look at the site's Slurm, let it schedule by Shanyrak's rules, bring in past work."""
+
+
+@slurm.command("import")
+@click.option("--since", metavar="DATE", help="From then on; default: a week before what was brought in last.")
+@click.option("--until", metavar="DATE", help="What ended until then; default: now.")
+@click.option("--map", "map_", type=click.Path(path_type=Path), metavar="FILE",
+              help="TOML: tables [accounts] and [users], of Slurm's names to projects.")  # fmt: skip
+@click.option("--charge", is_flag=True, help="Let the grants of its time pay for what is new.")
+@click.option("--dry-run", is_flag=True, help="Only tell what would be brought in.")
+@click.option("--json", "as_json", is_flag=True, help="Print data.")
+@pass_frame
+def import_(
+    frame: Frame, since: str | None, until: str | None, map_: Path | None, charge: bool, dry_run: bool, as_json: bool
+) -> None:
+    """Bring past work from sacct into the journal, for accounts, reports and rehearsals. Work that is known stays as it is.
+
+    An account of Slurm that has the name of a project belongs to it; for others say it with --map.
+    """
+    from shanyrak.api import emit_json
+
+    from shanyrak_slurm.bring.bring import as_data
+    from shanyrak_slurm.bring.request import brought
+    from shanyrak_slurm.bring.show import show
+
+    told = brought(frame, since, until, map_, charge, dry_run)
+    if as_json:
+        emit_json(as_data(told))
+    else:
+        show(told, charge, dry_run)

@@ -1,0 +1,15 @@
+"""What slurmctld is configured with, as it says itself."""
+
+from __future__ import annotations
+
+from shanyrak_slurm.calls import Slurm
+
+
+def configured(slurm: Slurm) -> dict[str, str]:
+    """`scontrol show config` as a table of names and values. Raises EngineProblem when slurmctld does not answer."""
+    found: dict[str, str] = {}
+    for line in slurm.run("scontrol", "show", "config").splitlines():
+        name, equals, value = line.partition("=")
+        if equals and name.strip():
+            found.setdefault(name.strip(), value.strip())
+    return found
