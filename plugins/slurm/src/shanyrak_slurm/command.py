@@ -40,3 +40,23 @@ def import_(
         emit_json(as_data(told))
     else:
         show(told, charge, dry_run)
+
+
+@slurm.command()
+@click.option("--job", is_flag=True, help="Also run a job of a second that writes into the spool.")
+@click.option("--json", "as_json", is_flag=True, help="Print data.")
+@pass_frame
+def doctor(frame: Frame, job: bool, as_json: bool) -> int:
+    """Look at what this site needs of Slurm, and say what it lacks and how to mend it; exit code 6 when it cannot work so."""
+    from shanyrak.api import emit_json, opened, tell
+
+    from shanyrak_slurm.doctor.run import examined
+
+    with opened(frame) as site:
+        findings = examined(frame, site, job)
+    if as_json:
+        emit_json([finding._asdict() for finding in findings])
+    else:
+        for level, subject, words, fix in findings:
+            tell(f"{level:<5} {subject}: {words}" + (f" -> {fix}" if fix else ""))
+    return 6 if any(finding.level == "bad" for finding in findings) else 0

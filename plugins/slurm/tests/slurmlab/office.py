@@ -27,10 +27,10 @@ class Office:
         self.site = Site.create(folder, Commons.model_validate(data))
 
     def call(self, *arguments: Any) -> Result:
-        """The command, its exit code and what it printed. A Problem is raised as it is."""
+        """What the command printed, and its exit code as `return_value`. A Problem is raised as it is."""
         frame = Frame(given=str(self.folder), env={})
-        result = CliRunner().invoke(slurm, [str(one) for one in arguments], obj=frame)
-        if result.exception and not isinstance(result.exception, SystemExit):
+        result = CliRunner().invoke(slurm, [str(one) for one in arguments], obj=frame, standalone_mode=False)
+        if result.exception:
             raise result.exception
         return result
 
