@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 WORK = """
 import fcntl, json, os, signal, subprocess, sys, time
 folder, name, branch = sys.argv[1:4]
+name = name.replace("{task}", os.environ.get("SHANYRAK_TASK", ""))
 path = os.path.join(folder, name)
 life = os.open(f"{path}.life-{branch}-{os.getpid()}-{time.time_ns()}", os.O_RDWR | os.O_CREAT, 0o666)
 fcntl.flock(life, fcntl.LOCK_EX)
@@ -96,7 +97,8 @@ class EngineHarness(Harness):
         return made
 
     def command(self, name: str, *, tree: bool = False) -> tuple[str, ...]:
-        """The command of work called `name`, which is its token where the kit itself launches it."""
+        """The command of work called `name`, which is its token where the kit itself launches it. In a name, `{task}` stands for
+        the number in SHANYRAK_TASK: then the tasks of an array have the same command."""
         return (sys.executable, "-c", WORK, str(self.work), name, "trunk", *([WORK] if tree else []))
 
     def launch(self, token: str, *, tree: bool = False, **changes: Any) -> Launch:

@@ -74,13 +74,13 @@ class Trial:
             )
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """A test of a capability is run for records that claim it."""
+        """A test of capabilities is run for records that claim them."""
         kind = self.of.get(str(item.path))
         item.user_properties.append(("contract", kind.name if kind else item.path.stem.removeprefix("test_")))
-        marker = item.get_closest_marker("claim")
-        callspec = getattr(item, "callspec", None)
-        if marker and callspec and marker.args[0] not in _claims(callspec.params["record"]):
-            pytest.skip(f"not claimed: {marker.args[0]}")
+        asked = [mark.args[0] for mark in item.iter_markers("claim")]
+        missing = [one for one in asked if one not in _claims(getattr(item, "callspec").params["record"])]  # noqa: B009
+        if missing:
+            pytest.skip(f"not claimed: {', '.join(missing)}")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or report.outcome != "passed":

@@ -16,8 +16,12 @@ from shanyrak.testing.harness import eventually
 
 HOOK = "shanyrak_engines"
 HARNESS = EngineHarness
+PARTS = tuple(
+    f"shanyrak.testing.contracts.engine_{part}" for part in ("arrays", "ends", "room", "daemon", "users", "site")
+)
 CAPABILITIES = {
     "accounting": "keeps an account of its own, with which its durations agree within a second",
+    "arrays": "gives each task of an array its number in SHANYRAK_TASK, and may launch tasks that are alike as one",
     "commands": "runs the command of a launch; one that is not there is the user's fault",
     "daemon": "has something behind it that may be killed at any time: no attempt is confused with another, none runs twice",
     "environment": "gives work exactly the environment and the secrets of its launch",
@@ -237,6 +241,20 @@ def test_logs_are_kept_from_any_place(harness: EngineHarness, engine: Engine) ->
         assert engine.logs(token, stream, len(text), 100) == b""
     engine.forget([token])
     assert engine.logs(token, "stdout", 0, 1 << 20) == harness.text(token, "stdout"), "logs outlive the result"
+
+
+@pytest.mark.claim("tail")
+def test_what_work_prints_can_be_read_while_it_runs(harness: EngineHarness, engine: Engine) -> None:
+    token = TOKENS[0]
+    engine.launch([harness.launch(token)])
+    harness.begun(engine, token)
+    first = harness.text(token, "stdout")
+    eventually(lambda: engine.logs(token, "stdout", 0, 1 << 20) == first, "its first words can be read")
+    assert engine.logs(token, "stdout", len(first), 100) == b""
+    harness.say(engine, token, "more\n")
+    eventually(lambda: engine.logs(token, "stdout", len(first), 100) == b"more\n", "the next can be read from there")
+    assert engine.logs(token, "stdout", -5, 100) == b"more\n"
+    assert engine.observe([token])[0].state == "running"
 
 
 @pytest.mark.claim("times")
