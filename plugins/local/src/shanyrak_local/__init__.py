@@ -10,11 +10,14 @@ SUMMARY = "Runs work on this machine, isolated, adopted again after a restart"
 
 PLUGIN = Plugin("local", "2", SUMMARY, settings="shanyrak_local.settings:Settings")
 
-CLAIMS = ("commands", "environment", "logs", "times", "tree", "walltime")
+CLAIMS = (
+    "arrays", "commands", "daemon", "environment", "gpus", "hang", "logs", "memory", "nodes", "signals", "sites", "sizes", "tail",
+    "times", "tree", "walltime",
+)  # fmt: skip
 """What the conformance kit holds it to."""
 
 
 @hookimpl
 def shanyrak_engines() -> Iterable[EngineRecord]:
     """The engine `local`."""
-    return [EngineRecord("local", SUMMARY, "shanyrak_local.engine:make", CLAIMS)]
+    return [EngineRecord("local", SUMMARY, "shanyrak_local.engine:make", CLAIMS, "shanyrak_local.harness:Harness")]

@@ -25,8 +25,6 @@ TOKEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,150}")
 LEAST_DISK = 1 << 20
 PATIENCE = 30.0
 """Seconds to find or start a keeper."""
-ANSWER = 180.0
-"""Seconds that a keeper may take for one answer."""
 
 
 def make(context: EngineContext) -> LocalEngine:
@@ -126,9 +124,9 @@ class LocalEngine:
     def wait(self, timeout_s: float) -> None:
         """See `api.Engine.wait`: the keeper says when something ended."""
         until = time.monotonic() + timeout_s
-        watch = self._watch or self._subscribe()
+        watch = self._watch or self._subscribe(timeout_s)
         if watch is None:
-            time.sleep(max(0.0, timeout_s))
+            time.sleep(max(0.0, until - time.monotonic()))
             return
         ready, _, _ = select.select([watch], [], [], max(0.0, until - time.monotonic()))
         if not ready:
@@ -158,15 +156,14 @@ class LocalEngine:
             while time.monotonic() < until:
                 try:
                     if self._keeper is None:
-                        self._keeper = self._connect(start)
+                        self._keeper = self._connect(self.settings.timeout, start)
                     wire.send(self._keeper, message)
                     reply = wire.receive(self._keeper)
                     if reply is not None:
                         return reply
                 except TimeoutError:
-                    self._keeper = None
-                    why = f"it gave no answer in {ANSWER:g} s"
-                    break
+                    why = f"it gave no answer in {self.settings.timeout:g} s"
+                    until = 0.0  # what was asked may still be done: whoever asked asks again
                 except OSError as problem:
                     why = str(problem.strerror or problem)
                 if self._keeper is not None:
@@ -176,7 +173,8 @@ class LocalEngine:
                 pause = min(pause + 0.01, 0.2)
         raise EngineProblem(f"the keeper in {self.folder}", why, f"see {self.folder / 'keeper.log'}")
 
-    def _connect(self, start: bool) -> socket.socket:
+    def _connect(self, timeout_s: float, start: bool) -> socket.socket:
+        """A connection on which a keeper has said that it lives, and which of us it understands."""
         try:
             sock = wire.connect(self.folder)
         except OSError:
@@ -188,25 +186,27 @@ class LocalEngine:
             if "busy" in said:
                 time.sleep(0.02)
             sock = wire.connect(self.folder)
-        sock.settimeout(ANSWER)
-        wire.send(sock, {"op": "hello"})
-        hello = wire.receive(sock)
-        if hello is None:
+        try:
+            sock.settimeout(timeout_s)
+            wire.send(sock, {"op": "hello"})
+            hello = wire.receive(sock)
+            if hello is None:
+                raise OSError("the keeper went away")
+            if hello["version"] != wire.VERSION:
+                raise EngineProblem(
+                    "engine local",
+                    f"the keeper (pid {hello['pid']}) is of another version of this plugin",
+                    "wait for its work to end; a new one starts by itself",
+                )
+        except (OSError, EngineProblem):
             sock.close()
-            raise OSError("the keeper went away")
-        if hello["version"] != wire.VERSION:
-            sock.close()
-            raise EngineProblem(
-                "engine local",
-                f"the keeper (pid {hello['pid']}) is of another version of this plugin",
-                "wait for its work to end; a new one starts by itself",
-            )
+            raise
         return sock
 
-    def _subscribe(self) -> socket.socket | None:
-        """A connection on which the keeper tells of ends; None when no keeper lives."""
+    def _subscribe(self, timeout_s: float) -> socket.socket | None:
+        """A connection on which the keeper tells of ends; None when no keeper lives, or none that answers in time."""
         try:
-            sock = self._connect(start=False)
+            sock = self._connect(max(0.001, timeout_s), start=False)
             wire.send(sock, {"op": "watch"})
         except OSError:
             return None

@@ -27,6 +27,7 @@ class Builder:
 
     def __init__(self, nodes: Sequence[Node], settings: Settings, isolation: Isolation, folder: Path) -> None:
         self.settings, self.isolation, self.folder = settings, isolation, folder.resolve()
+        self.nodes = {node.name: node for node in nodes}
         self.ranges: dict[str, tuple[int, int]] = {}
         first = 0
         for node in nodes:
@@ -46,6 +47,7 @@ class Builder:
 
     def _message(self, launch: Launch) -> Message:
         self._check_user(launch)
+        self._check_size(launch)
         cwd = _folder(launch.cwd, "working folder")
         path = _command(launch, cwd)
         gpu = launch.unit == "gpu"
@@ -92,6 +94,20 @@ class Builder:
                 f"work of user {launch.user} is not run as {me} without bubblewrap; install it, or set "
                 "allow_other_users = true in [plugins.local]"
             )
+
+    def _check_size(self, launch: Launch) -> None:
+        """What is more than a declared node has will never be free there."""
+        for name, units in launch.nodes:
+            node = self.nodes.get(name)
+            if node is None:
+                continue
+            for what, asked, there in (
+                (f"{launch.unit} units", units, node.units),
+                ("CPUs", launch.cpus, node.cpus),
+                ("bytes of memory", launch.memory, node.memory),
+            ):
+                if asked > there:
+                    raise Fault(f"{asked} {what} asked for on node {name}, which has {there}")
 
     def _box(self, launch: Launch, cwd: str, path: str, gpu: bool) -> tuple[list[str], list[str]]:
         outputs = [_output(each, cwd) for each in launch.outputs]

@@ -20,6 +20,12 @@ class Settings(BaseModel):
     grace: float = Field(
         default=5.0, ge=0, le=3600, description="seconds between SIGTERM and SIGKILL at a stop or a limit"
     )
+    timeout: float = Field(
+        default=180.0,
+        gt=0,
+        le=3600,
+        description="seconds that the keeper may take for an answer; then it counts as out of reach",
+    )
     log_limit: int = Field(
         default=64 * 2**20,
         ge=4096,
