@@ -18,12 +18,14 @@ from shanyrak.records import API_VERSION, Command, Kind, Meter, Plugin, Policy, 
 from shanyrak.records import Engine as EngineRecord
 
 __all__ = [
-    "API_VERSION", "COMPILED", "FAR", "MANY", "Arrivals", "Command", "Damaged", "Decide", "Engine", "EngineContext",
+    "API_VERSION", "COMPILED", "FAR", "MANY", "Arrivals", "Busy", "Command", "Damaged", "Decide", "Engine", "EngineContext",
     "EngineProblem", "EngineRecord", "Instrument", "Ints", "JournalStore", "Kind", "Launch", "Launched", "Log",
     "Meter", "MeterContext", "Mirror", "Node", "Params", "PastWork", "Plan", "Plugin", "PluginProblem", "Policy", "Problem",
     "Reader", "Refusal", "RefusedProblem", "Request", "Rows", "Sample", "Seen", "Service", "ServiceContext",
-    "Stages", "Store", "StoreContext", "Stretch", "Trace", "Trial", "UnfitProblem", "Unit", "UsageProblem", "View", "Why",
+    "Stages", "Store", "StoreContext", "Stretch", "Trace", "Trial", "UnfitProblem", "Unit", "UsageProblem", "Value", "View",
+    "Why",
     "as_decide", "board", "decay", "desk", "grown", "hookimpl", "hookspec", "jit", "replay", "row_of", "share",
+    "sqlite_copy",
     # For the commands of plugins:
     "Frame", "Live", "PluginManager", "Ran", "Site", "did_you_mean", "emit_json", "load", "opened", "pass_frame", "resolve",
     "amount_words", "instant_ms", "instant_words", "parsed", "table", "tell",
@@ -122,7 +124,8 @@ if TYPE_CHECKING:
         Trace,
         Trial,
     )
-    from shanyrak.journal.store import Damaged, Rows
+    from shanyrak.journal.copying import sqlite_copy
+    from shanyrak.journal.store import Busy, Damaged, Rows, Value
     from shanyrak.journal.store import Store as JournalStore
     from shanyrak.model import decay
     from shanyrak.model.counters import grown
@@ -150,8 +153,9 @@ _LATER = {
     **dict.fromkeys(("FAR", "MANY", "Ints"), "shanyrak.policy.arrays"),
     **dict.fromkeys(("Decide", "Params", "Stages", "as_decide"), "shanyrak.policy.stages"),
     **dict.fromkeys(("Arrivals", "Log", "replay"), "shanyrak.policy.drive"),
-    **dict.fromkeys(("Damaged", "JournalStore", "Rows"), "shanyrak.journal.store"),
+    **dict.fromkeys(("Busy", "Damaged", "JournalStore", "Rows", "Value"), "shanyrak.journal.store"),
     **dict.fromkeys(("COMPILED", "jit", "share"), "shanyrak.policy.compiled"),
+    "sqlite_copy": "shanyrak.journal.copying",
     "Mirror": "shanyrak.policy.mirror", "Plan": "shanyrak.policy.plan", "View": "shanyrak.policy.view",
     "Why": "shanyrak.policy.reasons", "row_of": "shanyrak.policy.facts", "grown": "shanyrak.model.counters",
     # For the command of a plugin: its call, the workspace, the other plugins, and how the core prints.

@@ -25,11 +25,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
+def make(home, tmp_path: Path) -> Iterator[Make]:
     made: list[Bench] = []
 
     def new(**options: Any) -> Bench:
-        made.append(Bench(tmp_path / f"site{len(made)}", **options))
+        folder = tmp_path / f"site{len(made)}"
+        given = home.bench(folder)
+        finders = [*given.pop("finders", []), *options.pop("finders", [])]
+        made.append(Bench(folder, finders=finders, **given, **options))
         return made[-1]
 
     yield new

@@ -1,22 +1,32 @@
 """A journal on a virtual clock, and a site's worth of events in it."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from shanyrak.exchange import PastWork
+from shanyrak.journal.copying import copy
 from shanyrak.journal.journal import Journal
 from shanyrak.journal.schema import migrate
 from shanyrak.journal.sqlite import SqliteStore
+from shanyrak.journal.store import Store
 from shanyrak.plugins.discovery import find
 from shanyrak.testing.distribution import write_plugin
 from shanyrak.testing.fakes import Bench, VirtualClock, settle
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    made = SqliteStore(tmp_path / "journal.db", create=True, wait_s=0.2)
+def store(home, tmp_path: Path) -> Iterator[Store]:
+    made = home.open(tmp_path, create=True, wait_s=0.2)
+    migrate(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Iterator[SqliteStore]:
+    """An empty journal to fold into."""
+    made = SqliteStore(tmp_path / "scratch.db", create=True)
     migrate(made)
     yield made
     made.close()
@@ -28,7 +38,7 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-def journal(store: SqliteStore, clock: VirtualClock) -> Journal:
+def journal(store: Store, clock: VirtualClock) -> Journal:
     return Journal(store, clock.ledger())
 
 
@@ -83,9 +93,12 @@ def lived_file(tmp_path_factory: pytest.TempPathFactory, meters: Path) -> Path:
 
 
 @pytest.fixture
-def lived(lived_file: Path, tmp_path: Path) -> Iterator[SqliteStore]:
+def lived(home, lived_file: Path, tmp_path: Path) -> Iterator[Store]:
     """A copy of that journal, to be damaged."""
-    shutil.copy(lived_file, tmp_path / "lived.db")
-    store = SqliteStore(tmp_path / "lived.db")
-    yield store
-    store.close()
+    (tmp_path / "lived").mkdir()
+    source, target = SqliteStore(lived_file), home.open(tmp_path / "lived", create=True)
+    with source.read() as rows, target.write() as fresh:
+        copy(rows, fresh)
+    source.close()
+    yield target
+    target.close()

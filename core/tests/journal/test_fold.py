@@ -1,21 +1,13 @@
 """fold(events) == tables, and what differs is named by its table."""
 
-from pathlib import Path
-
 import pytest
 from shanyrak.journal.journal import fold_faults
-from shanyrak.journal.schema import FOLDED, migrate
+from shanyrak.journal.schema import FOLDED
 from shanyrak.journal.sqlite import SqliteStore
+from shanyrak.journal.store import Store
 
 
-@pytest.fixture
-def scratch(tmp_path: Path) -> SqliteStore:
-    made = SqliteStore(tmp_path / "scratch.db", create=True)
-    migrate(made)
-    return made
-
-
-def test_a_site_that_lived_folds_to_its_tables(lived: SqliteStore, scratch: SqliteStore) -> None:
+def test_a_site_that_lived_folds_to_its_tables(lived: Store, scratch: SqliteStore) -> None:
     with lived.read() as rows:
         assert fold_faults(rows, scratch) == []
         empty = [table for table in FOLDED if not rows.all(f'SELECT 1 FROM "{table}" LIMIT 1')]
@@ -39,7 +31,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("table", EDITS)
-def test_a_table_edited_behind_the_journal_is_named(lived: SqliteStore, scratch: SqliteStore, table: str) -> None:
+def test_a_table_edited_behind_the_journal_is_named(lived: Store, scratch: SqliteStore, table: str) -> None:
     with lived.write() as rows:
         assert rows.run(EDITS[table]) > 0
     with lived.read() as rows:
@@ -48,7 +40,7 @@ def test_a_table_edited_behind_the_journal_is_named(lived: SqliteStore, scratch:
     assert len(found) == 1
 
 
-def test_events_that_are_gone_are_noticed(lived: SqliteStore, scratch: SqliteStore) -> None:
+def test_events_that_are_gone_are_noticed(lived: Store, scratch: SqliteStore) -> None:
     """The chain alone cannot tell that its newest events were cut off; the tables can."""
     with lived.write() as rows:
         rows.run("DELETE FROM event WHERE seq > (SELECT MAX(seq) - 3 FROM event)")

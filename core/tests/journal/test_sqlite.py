@@ -6,12 +6,23 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from shanyrak.errors import UnfitProblem
-from shanyrak.journal.sqlite import Busy, SqliteStore, explain, refuse_network_filesystem
-from shanyrak.journal.store import Damaged
+from shanyrak.journal.schema import migrate
+from shanyrak.journal.sqlite import SqliteStore, explain, refuse_network_filesystem
+from shanyrak.journal.store import Busy, Damaged
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    made = SqliteStore(tmp_path / "journal.db", create=True, wait_s=0.2)
+    migrate(made)
+    yield made
+    made.close()
+
 
 INSERT = "INSERT INTO setting VALUES (?, '1')"
 
@@ -205,7 +216,7 @@ def test_a_backup_that_fails_leaves_nothing(
     def fail(path: Path) -> None:
         raise OSError("no")
 
-    monkeypatch.setattr("shanyrak.journal.sqlite._sync", fail)
+    monkeypatch.setattr("shanyrak.journal.durable.sync", fail)
     with pytest.raises(OSError, match="no"):
         store.backup(str(tmp_path / "copy.db"))
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("copy")]

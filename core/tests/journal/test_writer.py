@@ -1,9 +1,11 @@
 """One transaction: its events and what they change become durable together, or not at all."""
 
+from pathlib import Path
+
 import pytest
 from shanyrak.errors import UnfitProblem
 from shanyrak.journal.journal import Journal, events
-from shanyrak.journal.sqlite import SqliteStore
+from shanyrak.journal.store import Store
 
 
 class Cut(Exception):
@@ -53,8 +55,8 @@ def test_flush_lets_the_transaction_see_its_own_events(journal: Journal) -> None
         assert [event.actor for event in events(rows)] == ["other", "me"]
 
 
-def test_a_reader_sees_one_snapshot(journal: Journal, store: SqliteStore) -> None:
-    other = Journal(SqliteStore(store.path), journal.clock)
+def test_a_reader_sees_one_snapshot(journal: Journal, home, tmp_path: Path) -> None:
+    other = Journal(home.open(tmp_path), journal.clock)
     with other.read() as rows:
         assert events(rows) == []
         with journal.write("me") as writer:
@@ -64,7 +66,7 @@ def test_a_reader_sees_one_snapshot(journal: Journal, store: SqliteStore) -> Non
     other.store.close()
 
 
-def test_a_journal_of_another_schema_is_refused(store: SqliteStore) -> None:
+def test_a_journal_of_another_schema_is_refused(store: Store) -> None:
     with store.write() as rows:
         rows.run("UPDATE meta SET value = '99' WHERE name = 'schema'")
     with pytest.raises(UnfitProblem, match="another version"):

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from shanyrak.control.site import open_store
 from shanyrak.exchange import StoreContext
+from shanyrak.journal.schema import migrate
+from shanyrak.journal.sqlite import SqliteStore
+from shanyrak.plugins.older import OlderStore
 from shanyrak.testing.distribution import write_plugin
 
 STORE = "CALLS = []\n\ndef make(argument):\n    CALLS.append(argument)\n    return argument\n"
@@ -19,7 +22,16 @@ def test_a_store_is_made_from_its_url_alone_or_from_a_context(house, tmp_path: P
     write_plugin(house.folder, "tool", HOOK, record=record, more={"x_tool_store": STORE})
     made = open_store(tmp_path, "old:place", house.manager(), create=True, wait_s=3.0)
     expected = StoreContext("old:place", str(tmp_path), None, True, 3.0)
-    assert made == ("old:place" if api == "1" else expected)
+    assert (made.store if api == "1" else made) == ("old:place" if api == "1" else expected)
+
+
+def test_a_store_of_api_1_gets_the_methods_that_came_later(tmp_path: Path) -> None:
+    beneath = SqliteStore(tmp_path / "journal.db", create=True)
+    migrate(beneath)
+    made = OlderStore(beneath)
+    assert "event" in made.tables() and made.size() == 0
+    assert made.damage() == [] and made.version() == beneath.version()
+    made.close()
 
 
 def test_a_newer_api_is_incompatible(house) -> None:

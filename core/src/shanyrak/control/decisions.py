@@ -15,7 +15,8 @@ from shanyrak.control.feed import Feed
 from shanyrak.control.now import patience
 from shanyrak.errors import Problem
 from shanyrak.journal.events import Event
-from shanyrak.journal.journal import PART, events
+from shanyrak.journal.journal import events
+from shanyrak.journal.schema import PART
 from shanyrak.journal.store import Rows
 
 if TYPE_CHECKING:

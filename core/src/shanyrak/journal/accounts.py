@@ -38,7 +38,7 @@ def post(rows: Rows, seq: int, moves: Iterable[Move]) -> None:
     rows.many("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", lines)
     rows.many(
         "INSERT INTO balance VALUES (?, ?, ?, ?) ON CONFLICT (credit, pot, unit)"
-        " DO UPDATE SET amount = amount + excluded.amount",
+        " DO UPDATE SET amount = balance.amount + excluded.amount",
         [(*where, amount) for where, amount in changes.items()],
     )
 

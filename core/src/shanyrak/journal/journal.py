@@ -11,14 +11,14 @@ from shanyrak.errors import UnfitProblem
 from shanyrak.journal import fold, points
 from shanyrak.journal.clock import Clock
 from shanyrak.journal.events import GENESIS, Event, canonical, chain, parsed
-from shanyrak.journal.schema import FOLDED, MIGRATIONS, schema_version
+from shanyrak.journal.schema import FOLDED, MIGRATIONS, parts, schema_version
 from shanyrak.journal.store import Row, Rows, Store
 
 _INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)"
 LINES = 500
 """Events that are inserted at once: a third of the time of one by one."""
-PART = 10_000
-"""Events that a proof holds at once."""
+ALL = 2**63 - 1
+"""More than there can be."""
 
 
 class Writer:
@@ -91,17 +91,14 @@ class Journal:
         return self.clock.now(int(last[0]) if last else 0)
 
 
-def events(rows: Rows, after: int = 0, limit: int = -1) -> list[Event]:
+def events(rows: Rows, after: int = 0, limit: int = ALL) -> list[Event]:
     """Events with seq above `after`, in order."""
     return [Event(*row) for row in rows.all("SELECT * FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))]
 
 
 def _every(rows: Rows) -> Iterator[Event]:
     """All events in order, without holding them all."""
-    after = 0
-    while part := events(rows, after, PART):
-        yield from part
-        after = part[-1].seq
+    return (Event(*row) for part in parts(rows, "event") for row in part)
 
 
 def submission(rows: Rows, workload: int) -> dict[str, Any]:
@@ -133,21 +130,17 @@ def fold_faults(rows: Rows, scratch: Store) -> list[str]:
             fold.apply(fresh, event.seq, event.time, event.actor, event.type, event.data())
         found = []
         for table in FOLDED:
-            pair = _first_difference(rows, fresh, table)
+            pair = first_difference(rows, fresh, table)
             if pair:
                 found.append(f"table {table} differs from the fold of the events: {pair[0]} against {pair[1]}")
         return found
 
 
-def _first_difference(live: Rows, again: Rows, table: str) -> tuple[Row | str, Row | str] | None:
-    """The first rows of a table that are not equal in both, read in parts: a journal may be larger than memory."""
-    order = "1, 2" if table in ("setting", "dependency") else "1, 2, 3"
-    query = f'SELECT * FROM "{table}" ORDER BY {order} LIMIT {PART} OFFSET ?'
-    for first in itertools.count(0, PART):
-        left, right = live.all(query, (first,)), again.all(query, (first,))
-        if left != right:
-            pairs = itertools.zip_longest(left, right, fillvalue="no such row")
+def first_difference(left: Rows, right: Rows, table: str) -> tuple[Row | str, Row | str] | None:
+    """The first rows of a table that are not equal in both."""
+    nothing: list[Row] = []
+    for one, other in itertools.zip_longest(parts(left, table), parts(right, table), fillvalue=nothing):
+        if one != other:
+            pairs = itertools.zip_longest(one, other, fillvalue="no such row")
             return next(pair for pair in pairs if pair[0] != pair[1])
-        if len(left) < PART:
-            return None
     return None

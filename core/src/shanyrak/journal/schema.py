@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from shanyrak.errors import UnfitProblem
-from shanyrak.journal.store import Rows, Store
+from shanyrak.journal.store import Row, Rows, Store
+
+_META = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -11,7 +15,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " subject TEXT NOT NULL, payload TEXT NOT NULL, hash TEXT NOT NULL)",
         "CREATE INDEX event_decision ON event (seq) WHERE type = 'decision.made'",
         "CREATE INDEX event_promise ON event (subject, seq) WHERE type IN ('promise.given', 'promise.moved')",
-        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+        _META,
         # The controller's heartbeat and the observers' cursors: not facts about the site, so not folded.
         "CREATE TABLE pulse (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
         "CREATE TABLE lease (id INTEGER PRIMARY KEY, epoch BIGINT NOT NULL, host TEXT NOT NULL, boot TEXT NOT NULL,"
@@ -106,28 +110,34 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
 )
 
-FOLDED = (
-    "lease",
-    "setting",
-    "pool",
-    "node",
-    "account",
-    "class",
-    "project",
-    "credit",
-    "entry",
-    "balance",
-    "charge",
-    "workload",
-    "dependency",
-    "attempt",
-    "hold",
-    "promise",
-    "window",
-    "reading",
-    "imported",
-)
-"""The tables that `fold(events)` gives again."""
+FOLDED: dict[str, tuple[str, ...]] = {
+    "lease": ("id",),
+    "setting": ("name",),
+    "pool": ("id",),
+    "node": ("id",),
+    "account": ("id",),
+    "class": ("number",),
+    "project": ("id",),
+    "credit": ("id",),
+    "entry": ("seq", "line"),
+    "balance": ("credit", "pot", "unit"),
+    "charge": ("token", "part"),
+    "workload": ("id",),
+    "dependency": ("after", "workload"),
+    "attempt": ("id",),
+    "hold": ("token", "line"),
+    "promise": ("workload", "spell"),
+    "window": ("id",),
+    "reading": ("meter", "token"),
+    "imported": ("id",),
+}
+"""The tables that `fold(events)` gives again, with their primary keys."""
+
+TABLES = {"event": ("seq",), "meta": ("name",), "pulse": ("name",), **FOLDED}
+"""Every table, with its primary key."""
+
+PART = 10_000
+"""Rows of a table that are held at once: a journal may be larger than memory."""
 
 
 def migrate(store: Store) -> None:
@@ -141,24 +151,43 @@ def migrate(store: Store) -> None:
         )
     while version < len(MIGRATIONS):
         with store.write() as rows:
+            rows.run(_META)
             if _version(rows) == version:  # another process may have been faster
-                for statement in MIGRATIONS[version]:
-                    rows.run(statement)
-                rows.run(
-                    "INSERT INTO meta VALUES ('schema', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                    (str(version + 1),),
-                )
+                raise_to(rows, version + 1)
         version = schema_version(store)
+
+
+def raise_to(rows: Rows, version: int) -> None:
+    """Take the schema one migration further, to `version`."""
+    for statement in MIGRATIONS[version - 1]:
+        rows.run(statement)
+    rows.run(
+        "INSERT INTO meta VALUES ('schema', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (str(version),)
+    )
 
 
 def schema_version(store: Store) -> int:
     """How many migrations the store has seen; 0 for an empty one."""
+    if "meta" not in store.tables():
+        return 0
     with store.read() as rows:
         return _version(rows)
 
 
 def _version(rows: Rows) -> int:
-    if rows.one("SELECT 1 FROM sqlite_master WHERE name = 'meta'") is None:
-        return 0
     found = rows.one("SELECT value FROM meta WHERE name = 'schema'")
     return int(found[0]) if found else 0
+
+
+def parts(rows: Rows, table: str) -> Iterator[list[Row]]:
+    """All rows of a table in the order of its key, so many at once; the last part is the one that is not full."""
+    key = TABLES[table]
+    names, marks = ", ".join(key), ", ".join("?" * len(key))
+    last: Row = ()
+    while True:
+        after = f" WHERE ({names}) > ({marks})" if last else ""
+        part = rows.all(f'SELECT {names}, t.* FROM "{table}" t{after} ORDER BY {names} LIMIT {PART}', last)
+        yield [row[len(key) :] for row in part]
+        if len(part) < PART:
+            return
+        last = part[-1][: len(key)]

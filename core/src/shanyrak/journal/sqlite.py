@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shanyrak.errors import Problem, UnfitProblem
-from shanyrak.journal.store import Damaged, Row, Rows, Value
+from shanyrak.journal.durable import appearing
+from shanyrak.journal.store import Busy, Damaged, Row, Rows, Value
 
 NETWORK_FILESYSTEMS = frozenset(
     {
@@ -32,10 +33,6 @@ NETWORK_FILESYSTEMS = frozenset(
     }
 )
 """Where SQLite's shared memory and locks are not to be trusted between machines."""
-
-
-class Busy(UnfitProblem):
-    """Another writer kept the journal locked for longer than we wait."""
 
 
 class SqliteRows:
@@ -119,6 +116,16 @@ class SqliteStore:
             others = int(self._db.execute("PRAGMA data_version").fetchone()[0])  # which our own commits do not move
             return (others << 40) + self._commits
 
+    def tables(self) -> frozenset[str]:
+        with self._turn, self._explained():
+            return frozenset(
+                str(name) for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            )
+
+    def size(self) -> int:
+        parts = (self.path, Path(f"{self.path}-wal"))
+        return sum(part.stat().st_size for part in parts if part.exists())
+
     def damage(self) -> list[str]:
         with self._turn:
             try:
@@ -128,22 +135,18 @@ class SqliteStore:
         return [] if found == ["ok"] else found
 
     def backup(self, target: str) -> None:
-        part = Path(f"{target}.part")
-        with self._turn, self._explained():
-            part.unlink(missing_ok=True)
-            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with self._turn, self._explained(), appearing(target) as part:
+            copy = sqlite3.connect(part)
             try:
-                copy = sqlite3.connect(part)
-                try:
-                    self._db.backup(copy)  # in one step: between two, another process's commit starts it anew
-                    copy.execute("PRAGMA journal_mode = DELETE")
-                finally:
-                    copy.close()
-                _sync(part)
-                part.replace(target)
-                _sync(Path(target).resolve().parent)
+                self._db.backup(copy)  # in one step: between two, another process's commit starts it anew
+                copy.execute("PRAGMA journal_mode = DELETE")
             finally:
-                part.unlink(missing_ok=True)
+                copy.close()
+
+    def leave_wal(self) -> None:
+        """Put all of it into the one file, so that it can be moved."""
+        with self._turn, self._explained():
+            self._db.execute("PRAGMA journal_mode = DELETE")
 
     def close(self) -> None:
         with self._turn, suppress(sqlite3.Error):
@@ -164,11 +167,7 @@ def explain(error: sqlite3.DatabaseError, url: str, waited_s: float) -> Problem 
     code = getattr(error, "sqlite_errorcode", None)
     kind = code & 0xFF if code is not None else sqlite3.SQLITE_CORRUPT
     if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return Busy(
-            f"the journal {url}",
-            f"another writer has kept it locked for {waited_s:.0f} s; nothing was written",
-            "try again",
-        )
+        return Busy(url, waited_s)
     if kind == sqlite3.SQLITE_FULL:
         return UnfitProblem(
             f"the journal {url}",
@@ -228,11 +227,3 @@ def _quote(path: Path) -> str:
     from urllib.parse import quote
 
     return quote(str(path.resolve()))
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -304,6 +304,8 @@ class Bench:
     tables: Mapping[str, Any] = field(default_factory=dict)
     finders: Sequence[Callable[[], list[Found]]] = ()
     clock: VirtualClock = field(default_factory=VirtualClock)
+    store: str = ""
+    """`[accounts] store`, where it is not the core's own; `finders` then finds its plugin."""
     site: Site = field(init=False)
 
     @classmethod
@@ -319,6 +321,8 @@ class Bench:
 
         _CLOCKS[str(self.folder.absolute())] = self.clock
         data = {"pools": list(self.pools), "policy": {"active": "kernel", "margin": "0s"}, **self.tables}
+        if self.store:
+            data["accounts"] = {"store": self.store, **data.get("accounts", {})}
         Site.create(self.folder, Commons.model_validate(data), self.manager(), self.clock.ledger()).close()
         self.site = self.open()
 
