@@ -101,14 +101,14 @@ def restore(frame: Frame, source: Path, folder: Path) -> None:
     """Bring the workspace in FILE back as DIR, a new folder."""
     from shanyrak.control.backup import restore as bring
 
-    seq = bring(source, folder)
+    seq = bring(source, folder, tell)
     click.echo(f"{folder} is a workspace again, up to event {seq}.")
     click.echo(f"Next: put its secrets back into {folder / 'secrets'}, then shanyrak -C {folder} verify")
 
 
 @click.group()
 def store() -> None:
-    """Show where the journal is kept."""
+    """Show where the journal is kept, or bring it elsewhere."""
 
 
 @store.command()
@@ -122,3 +122,26 @@ def info(frame: Frame, as_json: bool) -> None:
         emit_json(found)
         return
     table(({"key": key, "value": value} for key, value in found.items()), {"key": "STORE", "value": ""})
+
+
+@store.command("copy")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@as_json
+@pass_frame
+def copy_(frame: Frame, source: str, target: str, as_json: bool) -> None:
+    """Copy the journal FROM one store TO another, which is empty, and prove the copy. No controller may run meanwhile.
+
+    FROM and TO are written as in [accounts] store: sqlite:journal.db, postgres:dbname=commons schema=site.
+    """
+    from shanyrak.control.store_copy import copy_store
+
+    copied = copy_store(frame.workspace(), frame.plugins, source, target)
+    if as_json:
+        emit_json({**copied._asdict(), "store": target})
+        return
+    click.echo(
+        f"{target} holds the journal up to event {copied.events} (hash {copied.hash[:16]}): {copied.rows:,} rows, all"
+    )
+    click.echo("compared; its chain, its tables and its account hold. What is submitted from now on is not in it.")
+    click.echo(f"Next: in [accounts] of commons.toml write  store = {json.dumps(target, ensure_ascii=False)}")

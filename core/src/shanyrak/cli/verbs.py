@@ -54,7 +54,7 @@ SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             _verb("verify", "Prove the journal: its chain, its tables, its account.", "journal"),
             _verb("backup", "Copy the journal while everything goes on.", "journal"),
             _verb("restore", "Bring a workspace back from a backup.", "journal"),
-            _verb("store", "Show where the journal is kept.", "journal"),
+            _verb("store", "Show where the journal is kept, or copy it elsewhere.", "journal"),
             _verb("plugin", "List, inspect, check, enable and disable plugins.", "plugin_verbs"),
         ),
     ),

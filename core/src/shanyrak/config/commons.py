@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from shanyrak.config.fields import Duration, Memory, Name, Setting, SettingName, Share
-from shanyrak.config.light import FILE
+from shanyrak.config.light import DEFAULT_STORE, FILE
 from shanyrak.config.validate import validated
 from shanyrak.errors import UnfitProblem
 from shanyrak.model.quantities import DAY, HOUR, SECOND
@@ -115,7 +115,7 @@ class AccountsTable(Closed):
         description="The walltime of batch work that names none; its hold is made for it.",
     )
     store: Line = Field(
-        default="sqlite:journal.db",
+        default=DEFAULT_STORE,
         pattern=r"^[a-z][a-z0-9+-]*:.+",
         description="Where the journal is; a plugin may bring others.",
     )

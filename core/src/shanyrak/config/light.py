@@ -9,6 +9,8 @@ from typing import Any
 from shanyrak.errors import UnfitProblem
 
 FILE = "commons.toml"
+DEFAULT_STORE = "sqlite:journal.db"
+"""Where the journal is when `[accounts] store` does not say."""
 FOLDER_VARIABLE = "SHANYRAK_DIR"
 
 

@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from shanyrak.config.light import FILE
+from shanyrak.config.light import DEFAULT_STORE, FILE
 from shanyrak.errors import UnfitProblem, UsageProblem
 
 if TYPE_CHECKING:
@@ -59,18 +59,10 @@ def replace(path: Path, text: str) -> None:
 def set_disabled(workspace: Path, plugin: str, disabled: bool) -> bool:
     """Put a plugin into `[plugins] disabled`, or take it out. True if the file changed. Comments stay."""
     import tomlkit
-    from tomlkit.exceptions import TOMLKitError
 
     path = workspace / FILE
     with _locked(workspace):
-        try:
-            document = tomlkit.parse(path.read_bytes().decode("utf-8"))
-        except (TOMLKitError, UnicodeDecodeError) as error:
-            raise UnfitProblem(
-                str(path),
-                f"not TOML: {error}",
-                f"correct it, or use SHANYRAK_PLUGINS_DISABLE={plugin} until then",
-            ) from None
+        document = _document(path, f"correct it, or use SHANYRAK_PLUGINS_DISABLE={plugin} until then")
         table = document.setdefault("plugins", tomlkit.table())
         listed = table.get("disabled", []) if isinstance(table, dict) else None
         if not isinstance(listed, list):
@@ -86,6 +78,32 @@ def set_disabled(workspace: Path, plugin: str, disabled: bool) -> bool:
                 listed.remove(plugin)
         replace(path, tomlkit.dumps(document))
     return True
+
+
+def set_store(workspace: Path, url: str) -> bool:
+    """Name another store in `[accounts]`. True if the file changed. Comments stay."""
+    import tomlkit
+
+    path = workspace / FILE
+    with _locked(workspace):
+        document = _document(path, "correct it")
+        table = document.setdefault("accounts", tomlkit.table())
+        if table.get("store", DEFAULT_STORE) == url:
+            return False
+        table["store"] = url
+        replace(path, tomlkit.dumps(document))
+    return True
+
+
+def _document(path: Path, fix: str) -> Any:
+    """The file as tomlkit has it. UnfitProblem, with what to do, when it is no TOML."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        return tomlkit.parse(path.read_bytes().decode("utf-8"))
+    except (TOMLKitError, UnicodeDecodeError) as error:
+        raise UnfitProblem(str(path), f"not TOML: {error}", fix) from None
 
 
 def rendered(commons: Commons) -> str:

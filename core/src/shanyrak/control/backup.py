@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import tarfile
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shanyrak.config.light import DEFAULT_STORE
+from shanyrak.config.write import set_store
 from shanyrak.errors import UnfitProblem, UsageProblem
+from shanyrak.journal.durable import sync
 from shanyrak.journal.journal import Journal, chain_faults
 from shanyrak.journal.sqlite import SqliteStore
 
@@ -35,15 +39,17 @@ def backup(site: Site, target: Path) -> int:
         with tarfile.open(part, "w") as tar:
             tar.add(site.folder / "commons.toml", "commons.toml")
             tar.add(copy, "journal.db")
-        _sync(part)
+        sync(part)
         part.chmod(0o600)
         os.link(part, target)
-        _sync(target.parent)
+        sync(target.parent)
     return seq
 
 
-def restore(source: Path, folder: Path) -> int:
+def restore(source: Path, folder: Path, tell: Callable[[str], None] = lambda line: None) -> int:
     """Make `folder` a workspace from a backup; gives the number of its last event.
+
+    Its journal is in SQLite, wherever it was: the store that the backup was made of may hold newer events, and is left alone.
 
     Raises UsageProblem when `folder` is in use or `source` is no backup, UnfitProblem when it does not verify.
     """
@@ -74,13 +80,17 @@ def restore(source: Path, folder: Path) -> int:
             ) from None
         seq = _verified(fresh / "journal.db")
         _rename_attempts(fresh / "journal.db")
+        if set_store(fresh, DEFAULT_STORE):
+            tell(
+                f"The journal is in {DEFAULT_STORE} now, and [accounts] store says so; `shanyrak store copy` brings it elsewhere"
+            )
         (fresh / "secrets").mkdir(mode=0o700)
         for name in _MEMBERS:
-            _sync(fresh / name)
+            sync(fresh / name)
         if folder.is_dir():
             folder.rmdir()
         fresh.rename(folder)
-        _sync(folder.parent)
+        sync(folder.parent)
     return seq
 
 
@@ -110,11 +120,3 @@ def _verified(journal: Path) -> int:
     finally:
         store.close()
     return int(newest[0])
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -96,7 +96,9 @@ def _journal(site: Site) -> Iterator[Finding]:
         yield Finding("bad", "the journal", wrong[0], "restore a backup with `shanyrak restore`")
     found = site.account()
     if found["balanced"]:
-        yield Finding("ok", "the journal", "the file is sound and the account balances (`shanyrak verify` proves more)")
+        yield Finding(
+            "ok", "the journal", "the store is sound and the account balances (`shanyrak verify` proves more)"
+        )
     else:
         yield Finding("bad", "the account", found["faults"][0], "see `shanyrak account check`")
 

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shanyrak.config.light import DEFAULT_STORE
 from shanyrak.control.site import Site, default_manager, refuse_used
 from shanyrak.errors import PluginProblem, Problem, UsageProblem
 from shanyrak.exchange import EngineContext, Node
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def make(
-    folder: Path, nodes: str, unit: str, engine: str, manager: PluginManager | None = None
+    folder: Path,
+    nodes: str,
+    unit: str,
+    engine: str,
+    manager: PluginManager | None = None,
+    store: str = DEFAULT_STORE,
 ) -> tuple[Site, list[str]]:
     """A new workspace and what a person should know of it. Raises UsageProblem or PluginProblem."""
     refuse_used(folder.absolute())
@@ -26,7 +32,7 @@ def make(
     shape = parse_nodes(nodes) if nodes else None
     here = {kind: machine(manager, engine, kind) for kind in ("gpu", "cpu")}
     pools, warnings = describe(here, shape, unit, engine)
-    return Site.create(folder, commons_of(folder, pools, manager), manager), warnings
+    return Site.create(folder, commons_of(folder, pools, manager, store), manager), warnings
 
 
 def parse_nodes(text: str) -> tuple[int, int]:
@@ -100,7 +106,7 @@ def _pool(kind: str, engine: str, count: int, units: int, node: Node) -> Pool:
     return Pool(kind, engine, kind, count, units, max(node.cpus, units if kind == "cpu" else 1), node.memory)
 
 
-def commons_of(folder: Path, pools: list[Pool], manager: PluginManager) -> Commons:
+def commons_of(folder: Path, pools: list[Pool], manager: PluginManager, store: str = DEFAULT_STORE) -> Commons:
     """The site's file for these pools. Without a plugin that offers `easy`, the core's own kernel decides."""
     from shanyrak.config.commons import Commons
 
@@ -119,6 +125,7 @@ def commons_of(folder: Path, pools: list[Pool], manager: PluginManager) -> Commo
                 }
                 for p in pools
             ],
+            "accounts": {"store": store},
             "policy": {"active": "easy" if "easy" in manager.policies() else "kernel"},
         }
     )

@@ -17,6 +17,8 @@ from shanyrak.journal.store import Rows
 SILENCE_S = 10.0
 """A holder of whom nothing is known is replaced after this long without a heartbeat."""
 HEARTBEAT_S = 2.0
+WATCH_S = 0.2
+"""Between two looks at a holder of whom nothing is known."""
 
 
 class LeaseLost(UnfitProblem):
@@ -96,29 +98,40 @@ class Lease:
         points.reached("leave.after")
 
 
-def take(journal: Journal, actor: str) -> Lease:
-    """Become the controller. Raises UnfitProblem (exit 6) when a live one exists."""
-    me, begun, first = myself(), time.monotonic(), None
-    while True:
-        with journal.write(actor) as writer:
-            found = writer.rows.one("SELECT host, boot, pid, started FROM lease WHERE held = 1")
-            holder, pulse = Holder(*found) if found else None, _read_pulse(writer.rows)
-            verdict = judge(holder, me) if holder else "dead"
-            first = pulse if first is None else first
-            if verdict == "unknown" and pulse != first:
-                verdict = "live"
-            free = verdict == "dead" or (verdict == "unknown" and time.monotonic() - begun >= SILENCE_S)
-            epoch = _take(writer, me) if free else 0
-        if free:
-            points.reached("lease.after")
-            return Lease(journal, epoch)
-        if verdict == "live" and holder:
+class Watch:
+    """Whether the holder of a lease lives: by its process on this machine, else by whether its pulse still beats."""
+
+    def __init__(self) -> None:
+        self.me = myself()
+        self._begun, self._first = time.monotonic(), -1
+
+    def free(self, rows: Rows) -> bool:
+        """True when nobody holds it who may live; False when that is not known yet. UnfitProblem (exit 6) for a live one."""
+        found = rows.one("SELECT host, boot, pid, started FROM lease WHERE held = 1")
+        if found is None:
+            return True
+        holder, pulse = Holder(*found), _read_pulse(rows)
+        verdict = judge(holder, self.me)
+        self._first = pulse if self._first < 0 else self._first
+        if verdict == "live" or (verdict == "unknown" and pulse != self._first):
             raise UnfitProblem(
                 "the controller",
                 f"one is already running (pid {holder.pid} on {holder.host})",
                 "use it, or end it first",
             )
-        time.sleep(0.2)
+        return verdict == "dead" or time.monotonic() - self._begun >= SILENCE_S
+
+
+def take(journal: Journal, actor: str) -> Lease:
+    """Become the controller. Raises UnfitProblem (exit 6) when a live one exists."""
+    watch = Watch()
+    while True:
+        with journal.write(actor) as writer:
+            epoch = _take(writer, watch.me) if watch.free(writer.rows) else 0
+        if epoch:
+            points.reached("lease.after")
+            return Lease(journal, epoch)
+        time.sleep(WATCH_S)
 
 
 def _take(writer: Writer, me: Holder) -> int:

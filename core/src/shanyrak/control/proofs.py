@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +14,7 @@ from shanyrak.journal.accounts import faults
 from shanyrak.journal.journal import chain_faults, fold_faults
 from shanyrak.journal.schema import migrate
 from shanyrak.journal.sqlite import SqliteStore
-from shanyrak.journal.store import Store
+from shanyrak.journal.store import Rows, Store
 
 if TYPE_CHECKING:
     from shanyrak.plugins.manager import PluginManager
@@ -32,35 +35,45 @@ def verify(folder: Path, manager: PluginManager) -> list[dict[str, Any]]:
         store.close()
 
 
+PROOFS: dict[str, Callable[[Rows, Store], list[str]]] = {
+    "each event follows from the one before (hash chain)": lambda rows, scratch: chain_faults(rows),
+    "the tables are the fold of the events": fold_faults,
+    "the account balances": lambda rows, scratch: faults(rows),
+}
+"""What can be proved of any journal; `scratch` is an empty one."""
+
+
 def verify_store(store: Store) -> list[dict[str, Any]]:
-    """The proofs for one store."""
-    proofs = [_proof("the file is sound", store.damage)]
+    """The proofs for one store, each over a moment of its own."""
+
+    def reading(proof: Callable[[Rows, Store], list[str]]) -> list[str]:
+        with store.read() as rows:
+            return proof(rows, scratch)
+
+    with _scratch() as scratch:
+        proofs = [_proof("the store is sound", store.damage)]
+        return proofs + [_proof(name, partial(reading, proof)) for name, proof in PROOFS.items()]
+
+
+def journal_faults(rows: Rows) -> list[str]:
+    """Everything that can be proved wrong of what one transaction sees."""
+    with _scratch() as scratch:
+        return [fault for proof in PROOFS.values() for fault in proof(rows, scratch)]
+
+
+@contextmanager
+def _scratch() -> Iterator[Store]:
+    """An empty journal, gone at the end."""
     with tempfile.TemporaryDirectory(prefix="shanyrak-") as folder:
-        scratch = SqliteStore(Path(folder) / "fold.db", create=True)
+        made = SqliteStore(Path(folder) / "fold.db", create=True)
         try:
-            migrate(scratch)
-
-            def chain() -> list[str]:
-                with store.read() as rows:
-                    return chain_faults(rows)
-
-            def fold() -> list[str]:
-                with store.read() as rows:
-                    return fold_faults(rows, scratch)
-
-            def account() -> list[str]:
-                with store.read() as rows:
-                    return faults(rows)
-
-            proofs.append(_proof("each event follows from the one before (hash chain)", chain))
-            proofs.append(_proof("the tables are the fold of the events", fold))
-            proofs.append(_proof("the account balances", account))
+            migrate(made)
+            yield made
         finally:
-            scratch.close()
-    return proofs
+            made.close()
 
 
-def _proof(name: str, find: Any) -> dict[str, Any]:
+def _proof(name: str, find: Callable[[], list[str]]) -> dict[str, Any]:
     try:
         found = find()
     except Problem as problem:

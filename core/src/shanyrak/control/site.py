@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +17,12 @@ from shanyrak.control.decider import Decider, find_policy
 from shanyrak.control.imported import Brought, bring
 from shanyrak.control.launches import read_secrets
 from shanyrak.control.usage import usage
-from shanyrak.errors import PluginProblem, RefusedProblem, UnfitProblem, UsageProblem
+from shanyrak.errors import PluginProblem, Problem, RefusedProblem, UnfitProblem, UsageProblem
 from shanyrak.exchange import EngineContext, Node, PastWork, StoreContext
 from shanyrak.journal.clock import Clock
 from shanyrak.journal.events import parsed
-from shanyrak.journal.journal import Journal, events
-from shanyrak.journal.schema import MIGRATIONS, migrate, schema_version
+from shanyrak.journal.journal import ALL, Journal, events
+from shanyrak.journal.schema import migrate, schema_version
 from shanyrak.journal.sqlite import SqliteStore
 from shanyrak.journal.store import Rows, Store
 from shanyrak.model.quantities import UNITS
@@ -94,9 +95,13 @@ class Site:
         folder = folder.absolute()
         refuse_used(folder)
         write_new(folder, commons)
-        (folder / "secrets").mkdir(mode=0o700, exist_ok=True)
-        manager = manager or default_manager(folder)
-        store = open_store(folder, commons.accounts.store, manager, create=True)
+        try:
+            (folder / "secrets").mkdir(mode=0o700, exist_ok=True)
+            manager = manager or default_manager(folder)
+            store = empty_store(folder, commons.accounts.store, manager)
+        except Problem:  # a wrong password, say: the same can be asked for again
+            shutil.rmtree(folder)
+            raise
         migrate(store)
         site = cls(folder, commons, manager, store, clock)
         with site.journal.write(site.actor) as writer:
@@ -323,7 +328,7 @@ class Site:
         with self.journal.read() as rows:
             return reports.windows(rows)
 
-    def events(self, after: int = 0, limit: int = -1) -> list[Event]:
+    def events(self, after: int = 0, limit: int = ALL) -> list[Event]:
         with self.journal.read() as rows:
             return events(rows, after, limit)
 
@@ -367,13 +372,11 @@ class Site:
         store = self.journal.store
         with self.journal.read() as rows:
             newest = rows.one("SELECT COALESCE(MAX(seq), 0) FROM event") or (0,)
-        path = Path(store.url)
-        size = sum(part.stat().st_size for part in (path, Path(f"{path}-wal")) if part.exists())
         return {
             "url": store.url,
             "events": newest[0],
-            "bytes": size,
-            "schema": len(MIGRATIONS),
+            "bytes": store.size(),
+            "schema": schema_version(store),
             "stores": ["sqlite", *sorted(self.manager.stores())],
         }
 
@@ -458,13 +461,22 @@ def open_store(folder: Path, url: str, manager: PluginManager, *, create: bool =
     if scheme == "sqlite":
         return SqliteStore(folder / rest, create=create, wait_s=wait_s)
     from shanyrak.plugins.loading import load
-    from shanyrak.plugins.older import store_argument
+    from shanyrak.plugins.older import OlderStore, store_argument
 
     offer = manager.store(scheme)
     record = manager.record(offer.plugin)
     context = StoreContext(url, str(folder), manager.settings(offer.plugin), create, wait_s)
-    asked = store_argument(record.api if record else "", context)
-    store: Store = load(offer.record.target, offer.plugin)(asked)
+    api = record.api if record else ""
+    store: Store = load(offer.record.target, offer.plugin)(store_argument(api, context))
+    return OlderStore(store) if api == "1" else store
+
+
+def empty_store(folder: Path, url: str, manager: PluginManager) -> Store:
+    """A new store there. Raises UnfitProblem when it holds a journal already."""
+    store = open_store(folder, url, manager, create=True)
+    if store.tables():
+        store.close()
+        raise UnfitProblem(f"the store {url}", "it holds a journal already", "name another file or schema")
     return store
 
 
