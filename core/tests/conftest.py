@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 from shanyrak.journal.sqlite import SqliteStore
 from shanyrak.journal.store import Store
-from shanyrak.plugins.loading import load
-from shanyrak.plugins.manager import PluginManager
-from shanyrak.plugins.switches import Switches
 from shanyrak.testing.fakes import installed
 from shanyrak.testing.harness import StoreHarness
+from shanyrak.testing.storework import harness_of
 
 
 class Sqlite:
@@ -21,6 +19,10 @@ class Sqlite:
     def open(self, folder: Path, **options: Any) -> Store:
         """The journal of a folder, made with `create=True`, or opened once more."""
         return SqliteStore(folder / "journal.db", **options)
+
+    def url(self, folder: Path) -> str:
+        """`[accounts] store` for the journal of a folder."""
+        return f"sqlite:{folder / 'journal.db'}"
 
     def bench(self, folder: Path) -> dict[str, Any]:
         """What a `Bench` in a folder is told of its store."""
@@ -34,22 +36,22 @@ class OfPlugin:
     """Journals in a plugin's store, as its harness makes them."""
 
     def __init__(self, scheme: str) -> None:
-        self.manager = PluginManager(Switches(), warn=lambda line: None)
-        self.offer = self.manager.store(scheme)
+        self.scheme = scheme
         self.harnesses: dict[Path, StoreHarness] = {}
 
     def harness(self, folder: Path) -> StoreHarness:
         if folder not in self.harnesses:
-            plugin, record = self.offer.plugin, self.offer.record
-            kind = load(record.harness, plugin) if record.harness else StoreHarness
-            self.harnesses[folder] = kind(record, plugin, folder, self.manager.settings(plugin))
+            self.harnesses[folder] = harness_of(self.scheme, folder)
         return self.harnesses[folder]
 
     def open(self, folder: Path, **options: Any) -> Store:
         return self.harness(folder).open(**options)
 
+    def url(self, folder: Path) -> str:
+        return self.harness(folder).url()
+
     def bench(self, folder: Path) -> dict[str, Any]:
-        return {"store": self.harness(folder).url(), "finders": [installed(self.offer.plugin)]}
+        return {"store": self.url(folder), "finders": [installed(self.harness(folder).plugin)]}
 
     def close(self) -> None:
         for harness in self.harnesses.values():

@@ -1,7 +1,11 @@
-"""Fault tests: real processes, real `kill -9`. `--full` runs them at the length at which the claims are made."""
+"""Fault tests: real processes, real `kill -9`. `--full` runs them at the length at which the claims are made.
+
+With SHANYRAK_TEST_STORE=SCHEME the journals are in the store of an installed plugin; `test_store.py` is about SQLite alone.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +15,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from faultlab.house import House, template
+from shanyrak.testing import StoreHarness
+from shanyrak.testing.storework import harness_of
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,14 +51,21 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def build(tmp_path: Path, origin: Path) -> Iterator[Callable[[], House]]:
     """Makes houses, each demolished at the end of the test."""
     houses: list[House] = []
+    stores: list[StoreHarness] = []
 
     def make() -> House:
-        houses.append(House(tmp_path / f"house-{len(houses)}", origin))
+        base, url = tmp_path / f"house-{len(houses)}", ""
+        if scheme := os.environ.get("SHANYRAK_TEST_STORE"):
+            stores.append(harness_of(scheme, base))
+            url = stores[-1].url()
+        houses.append(House(base, origin, url))
         return houses[-1]
 
     yield make
     for house in houses:
         house.demolish()
+    for store in stores:
+        store.close()
 
 
 @pytest.fixture

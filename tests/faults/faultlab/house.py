@@ -23,8 +23,11 @@ import shanyrak.policy.referee  # noqa: F401
 import shanyrak_local.engine  # noqa: F401
 from shanyrak.cli.main import main
 from shanyrak.config.commons import Commons
+from shanyrak.config.light import DEFAULT_STORE
+from shanyrak.config.write import set_store
 from shanyrak.control.controller import Controller
 from shanyrak.control.site import Site
+from shanyrak.control.store_copy import copy_store
 from shanyrak.journal import points
 from shanyrak.model.quantities import UNITS
 from shanyrak_local import lock, wire
@@ -62,14 +65,19 @@ def template(folder: Path) -> Path:
 
 
 class House:
-    """A copy of the template in `base/site`, jobs' working folder in `base/work`."""
+    """A copy of the template in `base/site`, jobs' working folder in `base/work`. `store`: where its journal is, if not there."""
 
-    def __init__(self, base: Path, origin: Path) -> None:
+    def __init__(self, base: Path, origin: Path, store: str = "") -> None:
         self.base, self.folder, self.work = base, base / "site", base / "work"
         base.mkdir(parents=True, exist_ok=True)
         shutil.copytree(origin, self.folder)
         self.folder.chmod(0o700)
         self.work.mkdir()
+        if store:
+            copy_store(self.folder, with_lamp(self.folder), DEFAULT_STORE, store)
+            set_store(self.folder, store)
+            for file in self.folder.glob("journal.db*"):
+                file.unlink()
         self.mark = f"shanyrak-fault-{os.getpid()}-{next(_numbers)}"
         self.children: list[Child] = []
 

@@ -1,6 +1,6 @@
 """A process that writes to a store until it is done or dies.
 
-`python -m shanyrak.testing.storework PLUGIN SCHEME FOLDER NAME COUNT` appends COUNT events. Each is a transaction of its own;
+`python -m shanyrak.testing.storework SCHEME FOLDER NAME COUNT` appends COUNT events. Each is a transaction of its own;
 after it is acknowledged its number is printed. With SHANYRAK_CRASH_BYTES no file may grow beyond so many bytes, as on a full
 disk: the process then says in one line what went wrong and ends with that exit code.
 """
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from shanyrak.testing.harness import StoreHarness
 
 
-def harness_of(plugin: str, scheme: str, folder: Path) -> StoreHarness:
-    """How the kit works with the store of that scheme, over an existing folder."""
+def harness_of(scheme: str, folder: Path) -> StoreHarness:
+    """How the kit works with the store of that scheme, of a plugin that is installed, over an existing folder."""
     from shanyrak.plugins.loading import load
     from shanyrak.plugins.manager import PluginManager
     from shanyrak.plugins.switches import Switches
     from shanyrak.testing.harness import StoreHarness
 
     manager = PluginManager(Switches(), warn=lambda line: None)
-    record = manager.store(scheme).record
+    plugin, record = manager.store(scheme)
     kind: Callable[..., StoreHarness] = load(record.harness, plugin) if record.harness else StoreHarness
     return kind(record, plugin, folder, manager.settings(plugin))
 
 
-def main(plugin: str, scheme: str, folder: str, name: str, count: str) -> None:
+def main(scheme: str, folder: str, name: str, count: str) -> None:
     """Append so many events."""
     from shanyrak.journal.journal import Journal
 
-    harness = harness_of(plugin, scheme, Path(folder))
+    harness = harness_of(scheme, Path(folder))
     store = harness.open(wait_s=60.0)
     journal = Journal(store)
     most = int(os.environ.get("SHANYRAK_CRASH_BYTES", "0"))

@@ -54,8 +54,8 @@ def sound(store: JournalStore) -> list[str]:
 def writer(harness: StoreHarness, name: str, count: int, **env: str) -> subprocess.Popen[str]:
     """A process that appends `count` events."""
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "shanyrak.testing.storework", harness.plugin, harness.record.scheme,
-         str(harness.folder), name, str(count)],
+        [sys.executable, "-P", "-m", "shanyrak.testing.storework", harness.record.scheme, str(harness.folder),
+         name, str(count)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), **env},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
