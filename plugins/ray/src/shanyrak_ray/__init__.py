@@ -2,8 +2,34 @@
 
 from __future__ import annotations
 
-from shanyrak.api import Plugin
+from collections.abc import Iterable
+
+from shanyrak.api import Command, EngineRecord, Plugin, hookimpl
 
 SUMMARY = "Runs work as jobs of a Ray cluster, and Ray inside a job"
 
-PLUGIN = Plugin("ray", "2", SUMMARY)
+PLUGIN = Plugin("ray", "2", SUMMARY, settings="shanyrak_ray.settings:Settings")
+
+CLAIMS = ("commands", "environment", "logs", "reuse", "times", "tree", "walltime")
+"""What the conformance kit holds it to."""
+
+
+@hookimpl
+def shanyrak_engines() -> Iterable[EngineRecord]:
+    """The engine `ray`."""
+    return [
+        EngineRecord(
+            "ray",
+            SUMMARY,
+            "shanyrak_ray.engine:make",
+            CLAIMS,
+            harness="shanyrak_ray.harness:RayHarness",
+            trial="shanyrak_ray.trial:trial",
+        )
+    ]
+
+
+@hookimpl
+def shanyrak_commands() -> Iterable[Command]:
+    """The group `ray`."""
+    return [Command("ray", "ask a Ray cluster what it has and lacks for this site", "shanyrak_ray.commands:ray")]

@@ -1,0 +1,316 @@
+"""The engine `ray`: what the controller calls. Ray is asked to start work; what becomes of it is read in the spool."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shanyrak.api import EngineContext, EngineProblem, Launch, Launched, Node, Seen
+
+from shanyrak_ray import orders, program
+from shanyrak_ray.cluster import Map, hosts
+from shanyrak_ray.http import Dashboard, last_line
+from shanyrak_ray.settings import Settings
+from shanyrak_ray.vault import Vault
+from shanyrak_ray.watch import FENCED, Watch
+
+TOKEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,150}")
+OVER = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
+"""States of a job of Ray that are final."""
+GAVE_UP = "JOB_SUPERVISOR_ACTOR_START_TIMEOUT"
+"""Ray lets no job wait for longer than a quarter of an hour; we do."""
+FEW = 8
+"""Up to so many waiting jobs are asked for one by one, more as one list of all."""
+ASK_S = 1.0
+"""Seconds between two questions to Ray about what waits there."""
+POLL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of a submission: nothing when Ray has the job."""
+
+    refused: str = ""
+
+
+def make(context: EngineContext) -> RayEngine:
+    """The engine of a pool; `EngineProblem` when its spool cannot be used."""
+    return RayEngine(context)
+
+
+class RayEngine:
+    """`shanyrak.api.Engine` over the HTTP API of a Ray head. One thread of the controller at a time."""
+
+    def __init__(self, context: EngineContext) -> None:
+        self.settings: Settings = context.settings or Settings()
+        self.folder = Path(context.folder)
+        self.spool = Path(self.settings.spool or context.folder).absolute()
+        try:
+            for folder in (self.folder, self.spool):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._program = program.place(self.spool)
+        except OSError as problem:
+            raise EngineProblem(f"engine ray in {self.spool}", str(problem.strerror or problem)) from None
+        self.ray = Dashboard(self.settings)
+        self.declared = {node.name: node for node in context.nodes}
+        self.map = Map(self.folder, context.nodes, context.unit)
+        self.watch = Watch(self.spool, self.settings.silence)
+        self.vault = Vault(self.ray.host, self.ray.port)
+        self._senders = ThreadPoolExecutor(self.settings.parallel, "ray-submit")
+        self._waiting: dict[str, Seen] = {}
+        self._asked = 0.0
+        self._news = 0
+
+    # ---- the protocol -----------------------------------------------------------------------------------
+
+    def nodes(self) -> Sequence[Node]:
+        """The nodes of Ray under the site's names; a declared one that Ray does not have is down."""
+        return self.map.nodes(hosts(self.ray.nodes()))
+
+    def launch(self, launches: Sequence[Launch]) -> Sequence[Launched]:
+        """See `api.Engine.launch`. Ray accepts work before it has room; `observe` tells when it runs."""
+        answers: dict[int, Launched] = {}
+        sends: dict[int, Launch] = {}
+        for place, launch in enumerate(launches):
+            known = self._known(launch)
+            if known is None:
+                sends[place] = launch
+            else:
+                answers[place] = known
+        if sends:
+            named = self.map.named(hosts(self.ray.nodes()))
+            jobs = {}
+            for place, launch in sends.items():
+                try:
+                    jobs[place] = self._order(launch, named)
+                except orders.Fault as fault:
+                    answers[place] = Launched(launch.token, refused=str(fault), user_fault=True)
+                except Refused as refusal:
+                    answers[place] = Launched(launch.token, refused=str(refusal))
+            futures = {
+                place: self._senders.submit(self._submit, launches[place].token, job) for place, job in jobs.items()
+            }
+            for place, told in self._all(futures).items():
+                answers[place] = self._answer(launches[place].token, told)
+        self._asked = 0.0
+        return [answers[place] for place in range(len(launches))]
+
+    def observe(self, tokens: Sequence[str]) -> Sequence[Seen]:
+        """See `api.Engine.observe`. Ray is asked only about what nobody has claimed yet."""
+        found = {token: self._look(token) for token in tokens}
+        waiting = [token for token, seen in found.items() if seen is None]
+        if waiting:
+            said = self._ask_ray(waiting)
+            found.update({token: self._look(token) or said[token] for token in waiting})
+        for token, seen in found.items():
+            if seen is not None and seen.state != "pending":
+                self.vault.drop(token)
+        return [found[token] or Seen(token, "unknown") for token in tokens]
+
+    def stop(self, tokens: Sequence[str]) -> None:
+        """See `api.Engine.stop`. It needs no Ray: who has not started finds the claim, who runs finds the stop."""
+        for token in tokens:
+            if not TOKEN.fullmatch(token):
+                continue
+            home = self.watch.home(token)
+            try:
+                if self.watch.fence(home, FENCED):
+                    continue
+                claim = self.watch.claim(home)
+                if claim and claim["by"] == "node" and not (home.there("end.json") or home.there("stop.json")):
+                    home.write("stop.json", {"words": "stopped"})
+            except OSError as problem:
+                raise EngineProblem("stop", f"{self.spool}: {problem.strerror}", "it can be asked again") from None
+
+    def forget(self, tokens: Sequence[str]) -> None:
+        """See `api.Engine.forget`. The claim stays for ever, so that no late job of Ray starts it; so does the end."""
+        list(self._senders.map(self.ray.delete, filter(TOKEN.fullmatch, tokens)))
+        for token in tokens:
+            self.vault.drop(token)
+            self._waiting.pop(token, None)
+            if TOKEN.fullmatch(token):
+                home = self.watch.home(token)
+                for name in ("launch.json", "ask.json", "start.json", "beat", "note", "stop.json"):
+                    Path(home.at(name)).unlink(missing_ok=True)
+                self.watch.forget(token)
+
+    def logs(self, token: str, stream: str, offset: int, limit: int) -> bytes:
+        """See `api.Engine.logs`. Empty for an unknown token, or when nothing was written."""
+        if stream not in ("stdout", "stderr"):
+            raise EngineProblem(f"logs of {token}", f"no stream is called {stream!r}", "ask for stdout or stderr")
+        if not TOKEN.fullmatch(token):
+            return b""
+        try:
+            with open(self.watch.home(token).at(stream), "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                file.seek(max(0, size + offset) if offset < 0 else min(offset, size))
+                return file.read(max(0, limit))
+        except FileNotFoundError:
+            return b""
+
+    def wait(self, timeout_s: float) -> None:
+        """See `api.Engine.wait`: nodes touch one file of the spool when something began or ended."""
+        until = time.monotonic() + timeout_s
+        while (left := until - time.monotonic()) > 0:
+            news = self._changed()
+            if news != self._news:
+                self._news = news
+                return
+            time.sleep(min(POLL, left))
+
+    def close(self) -> None:
+        """See `api.Engine.close`."""
+        self.vault.close()
+        self._senders.shutdown()
+        self.ray.close()
+
+    # ---- launching --------------------------------------------------------------------------------------
+
+    def _known(self, launch: Launch) -> Launched | None:
+        """The answer for a token that was launched or fenced before, or that is too late; None: it is to be submitted."""
+        token = launch.token
+        if not TOKEN.fullmatch(token):
+            return Launched(token, refused="not a token that can name a folder")
+        home = self.watch.home(token)
+        claim = self.watch.claim(home)
+        if claim is not None:
+            return Launched(token, refused=claim["words"]) if claim["by"] == "engine" else Launched(token, handle=token)
+        if launch.not_after_ms and time.monotonic() * 1000 > launch.not_after_ms:
+            job = self.ray.job(token) if home.there("launch.json") else None
+            if job is not None and self._is_ours(job):
+                return Launched(token, handle=token)
+            if home.there("launch.json"):
+                self.watch.fence(home, "its launch came too late")
+            return Launched(token, refused="it was asked for too late: another controller may act by now")
+        return None
+
+    def _order(self, launch: Launch, named: dict[str, Any]) -> dict[str, Any]:
+        """Write down what its node is to do; the job for Ray. Raises Fault or Refused."""
+        orders.check(launch, self.settings)
+        host = named.get(launch.nodes[0][0]) if launch.nodes else None
+        if host is None:
+            raise Refused(f"Ray has no node for {launch.nodes[0][0] if launch.nodes else 'it'} now")
+        orders.check_size(launch, host, self.declared.get(launch.nodes[0][0]))
+        home = self.watch.home(launch.token)
+        told = orders.note(launch, host, self.settings)
+        try:
+            home.make()
+            if launch.secrets:
+                home.write("ask.json", self.vault.put(launch.token, launch.secrets))
+            home.write("launch.json", told)
+        except OSError as problem:
+            raise Refused(f"{self.spool}: {problem.strerror}") from None
+        return self._job(launch.token, told)
+
+    def _job(self, token: str, told: dict[str, Any]) -> dict[str, Any]:
+        return orders.submission(token, told, self.spool, self._program, self.settings)
+
+    def _submit(self, token: str, job: dict[str, Any]) -> Told:
+        """Have Ray take a job, or find that it has it. EngineProblem when that is not known; it may be asked again."""
+        status, text = self.ray.submit(job)
+        if status == 200:
+            return Told()
+        known = self.ray.job(token)
+        if known is not None:
+            return (
+                Told() if self._is_ours(known) else Told("its id is taken on the Ray cluster by work that is not ours")
+            )
+        if 400 <= status < 500:
+            return Told(f"Ray refused it: {last_line(text)}")
+        raise EngineProblem(f"Ray at {self.ray.url}", f"it could not take a job: {last_line(text)}")
+
+    def _answer(self, token: str, told: Told) -> Launched:
+        """What a submission means. What was refused is fenced, so that it is true that nothing runs."""
+        if not told.refused:
+            return Launched(token, handle=token)
+        if self.watch.fence(self.watch.home(token), told.refused):
+            return Launched(token, refused=told.refused)
+        claim = self.watch.claim(self.watch.home(token))
+        if claim and claim["by"] == "engine":
+            return Launched(token, refused=claim["words"])
+        return Launched(token, handle=token)
+
+    @staticmethod
+    def _all(futures: dict[int, Any]) -> dict[int, Told]:
+        """The answers. When Ray went away, all that was under way comes to its end before that is said."""
+        told, trouble = {}, None
+        for place, future in futures.items():
+            try:
+                told[place] = future.result()
+            except EngineProblem as problem:
+                trouble = problem
+        if trouble is not None:
+            raise trouble
+        return told
+
+    def _is_ours(self, job: dict[str, Any]) -> bool:
+        return (job.get("metadata") or {}).get("shanyrak") == str(self.spool)
+
+    # ---- observing --------------------------------------------------------------------------------------
+
+    def _look(self, token: str) -> Seen | None:
+        if not TOKEN.fullmatch(token):
+            return Seen(token, "absent", words="not a token that can name a folder")
+        try:
+            return self.watch.seen(token)
+        except (OSError, ValueError, KeyError) as problem:
+            return Seen(token, "unknown", words=f"its folder cannot be read: {problem}"[:300])
+
+    def _ask_ray(self, tokens: Sequence[str]) -> dict[str, Seen]:
+        """What Ray says of work that nobody has claimed. It is not started, whatever Ray says: without a claim nothing is."""
+        new = any(token not in self._waiting for token in tokens)
+        if new or time.monotonic() - self._asked >= ASK_S:
+            try:
+                jobs = {token: self.ray.job(token) for token in tokens} if len(tokens) <= FEW else self.ray.jobs()
+                self._waiting = {token: self._unclaimed(token, jobs.get(token)) for token in tokens}
+            except EngineProblem as problem:
+                self._waiting = {token: Seen(token, "pending", words=str(problem)) for token in tokens}
+            self._asked = time.monotonic()
+        return self._waiting
+
+    def _unclaimed(self, token: str, job: dict[str, Any] | None) -> Seen:
+        if job is not None and not self._is_ours(job):
+            return self._never(token, "its id is taken on the Ray cluster by work that is not ours")
+        if job is not None and job["status"] not in OVER:
+            words = (
+                "Ray starts it"
+                if job["status"] == "RUNNING"
+                else "it waits at Ray for room, or for a process to start in"
+            )
+            return Seen(token, "pending", words=words)
+        if job is not None and job.get("error_type") != GAVE_UP:
+            return self._never(token, f"Ray could not start it: {last_line(job.get('message') or job['status'])}")
+        return self._again(token, job is not None)
+
+    def _again(self, token: str, known: bool) -> Seen:
+        """Ray has forgotten it, or let go of it. The claim makes it safe to ask once more under the same token."""
+        told = self.watch.home(token).read("launch.json")
+        if told is None:
+            return Seen(token, "unknown")
+        if known:
+            self.ray.delete(token)
+        answer = self._submit(token, self._job(token, told))
+        if answer.refused:
+            return self._never(token, answer.refused)
+        return Seen(token, "pending", words="Ray had lost it, and was asked for it again")
+
+    def _never(self, token: str, words: str) -> Seen:
+        """It can never start now: fenced, unless its node was quicker."""
+        self.watch.fence(self.watch.home(token), words)
+        return self.watch.seen(token) or Seen(token, "unknown")
+
+    def _changed(self) -> int:
+        try:
+            return os.stat(self.spool / "news").st_mtime_ns  # noqa: PTH116
+        except OSError:
+            return 0
+
+
+class Refused(Exception):
+    """Not now, in words; nobody's fault."""
