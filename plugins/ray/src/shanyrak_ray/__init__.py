@@ -10,7 +10,10 @@ SUMMARY = "Runs work as jobs of a Ray cluster, and Ray inside a job"
 
 PLUGIN = Plugin("ray", "2", SUMMARY, settings="shanyrak_ray.settings:Settings")
 
-CLAIMS = ("commands", "environment", "logs", "reuse", "times", "tree", "walltime")
+CLAIMS = (
+    "commands", "daemon", "environment", "gpus", "hang", "logs", "memory", "nodes", "pending", "reuse", "signals", "sites",
+    "sizes", "survives", "tail", "times", "tree", "walltime",
+)  # fmt: skip
 """What the conformance kit holds it to."""
 
 

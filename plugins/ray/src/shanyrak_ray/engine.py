@@ -64,6 +64,8 @@ class RayEngine:
         self.vault = Vault(self.ray.host, self.ray.port)
         self._senders = ThreadPoolExecutor(self.settings.parallel, "ray-submit")
         self._waiting: dict[str, Seen] = {}
+        self._kept_by_ray: list[str] = []
+        """What is on record, and not over yet for Ray, which sees ends a little later: it is asked again with the next."""
         self._asked = 0.0
         self._news = 0
 
@@ -130,7 +132,9 @@ class RayEngine:
 
     def forget(self, tokens: Sequence[str]) -> None:
         """See `api.Engine.forget`. The claim stays for ever, so that no late job of Ray starts it; so does the end."""
-        list(self._senders.map(self.ray.delete, filter(TOKEN.fullmatch, tokens)))
+        asked = [*self._kept_by_ray, *filter(TOKEN.fullmatch, tokens)]
+        deleted = list(self._senders.map(self.ray.delete, asked))
+        self._kept_by_ray = [token for token, done in zip(asked, deleted, strict=True) if not done]
         for token in tokens:
             self.vault.drop(token)
             self._waiting.pop(token, None)

@@ -105,9 +105,13 @@ class Dashboard:
         """All jobs by submission id."""
         return {job["submission_id"]: job for job in self.json("/api/jobs/") if job.get("submission_id")}
 
-    def delete(self, id_: str) -> None:
-        """Have Ray forget a job that has ended. One that Ray thinks is not over, or does not know, is left alone."""
-        self.ask("DELETE", f"/api/jobs/{quote(id_, safe='')}")
+    def delete(self, id_: str) -> bool:
+        """Have Ray forget a job that has ended; False when it does not, as it thinks that it is not over."""
+        return self.ask("DELETE", f"/api/jobs/{quote(id_, safe='')}")[0] in (200, 404)
+
+    def stop(self, id_: str) -> None:
+        """Have Ray end what a job runs; it does nothing to one that has not started."""
+        self.ask("POST", f"/api/jobs/{quote(id_, safe='')}/stop")
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -144,8 +148,9 @@ def parsed(text: str, whose: str) -> Any:
 
 
 def last_line(text: str) -> str:
-    """What a traceback of Ray comes to: its last line that says something."""
+    """What a message of Ray comes to, often a traceback or a log: its last line that says something."""
     lines = [line.strip() for line in text.splitlines() if line.strip(" .\t")]
+    lines = [line for line in lines if not line.startswith("Running entrypoint ")]
     return (lines[-1] if lines else "nothing")[:300]
 
 

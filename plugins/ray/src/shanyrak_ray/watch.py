@@ -37,6 +37,7 @@ class Watch:
         self._claims: dict[str, dict[str, Any]] = {}
         self._starts: dict[str, dict[str, Any]] = {}
         self._beats: dict[str, tuple[int, float]] = {}
+        self._lived: dict[str, int] = {}
 
     def home(self, token: str) -> Home:
         """The folder of a token, there or not."""
@@ -75,7 +76,7 @@ class Watch:
 
     def forget(self, token: str) -> None:
         """It is on record: nothing is kept in memory."""
-        for cache in (self._claims, self._starts, self._beats, self._ended):
+        for cache in (self._claims, self._starts, self._beats, self._lived, self._ended):
             cache.pop(token, None)
 
     # ---- within -----------------------------------------------------------------------------------------
@@ -108,7 +109,7 @@ class Watch:
     def _bury(self, home: Home, claim: dict[str, Any]) -> None:
         """Write the end of an attempt whose keeper died: what is known of it, until its last sign of life."""
         start = home.read("start.json") or {"at": 0, "isolation": []}
-        last = max(start["at"], self._beat(home) // 1_000_000, claim["at"])
+        last = max(start["at"], self._beat(home) // 1_000_000, claim["at"], self._lived.get(home.token, 0))
         home.end(
             {
                 "started_ms": start["at"], "ended_ms": last, "ran_ms": last - start["at"] if start["at"] else 0,
@@ -121,6 +122,7 @@ class Watch:
     def _is_silent(self, token: str, home: Home) -> bool:
         """Whether it is on another machine and has given no sign of life for long, by the clock of this one."""
         if self._is_here(self._claims[token]):
+            self._lived[token] = _now()
             return False
         beat, now = self._beat(home), time.monotonic()
         known, since = self._beats.get(token, (-1, now))

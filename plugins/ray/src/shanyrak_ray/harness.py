@@ -1,0 +1,128 @@
+"""How the conformance kit tries the engine: on a Ray head of its own, which it may kill, hang and fill."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from shanyrak.api import Engine, EngineRecord
+from shanyrak.testing.engine_harness import EngineHarness
+from shanyrak.testing.harness import eventually
+
+from shanyrak_ray.engine import RayEngine
+from shanyrak_ray.head import Node
+from shanyrak_ray.http import Dashboard
+from shanyrak_ray.settings import Settings
+from shanyrak_ray.trial import cluster
+
+UNITS = 4
+
+
+class RayHarness(EngineHarness):
+    """One head for all tests of a run; each has a spool of its own."""
+
+    shared: Node
+
+    @classmethod
+    @contextmanager
+    def session(cls, folder: Path, settings: Any) -> Iterator[Node]:
+        with cluster(gpus=UNITS, cpus=UNITS) as node:
+            yield node
+
+    def __init__(self, record: EngineRecord, plugin: str, folder: Path, settings: Any = None) -> None:
+        super().__init__(record, plugin, folder, settings)
+        token = folder / "token"
+        token.touch(mode=0o600)
+        token.write_text(self.shared.token)
+        self._site = {"address": self.shared.url, "token_file": str(token), "timeout": 5.0, "grace": 1.0}
+        self.settings = (settings or Settings()).model_copy(update=self._site)
+        self._dead = self._hung = False
+        self._foreign: list[str] = []
+
+    def facility(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        pool, _ = super().facility()
+        return pool, self._site
+
+    def close(self) -> None:
+        self.mend()
+        super().close()
+        ray = Dashboard(self.settings)
+        for id_ in self._foreign:
+            self._end(ray, id_)
+        for id_ in {*self.tokens, *self._foreign}:  # The next test has tokens of the same names.
+            eventually(partial(ray.delete, id_), f"Ray forgets {id_}")
+        ray.close()
+
+    def mend(self) -> None:
+        """What a test left dead or hanging works again."""
+        if self._hung:
+            self._hung = False
+            self.shared.signal(signal.SIGCONT, "dashboard")
+        if self._dead:
+            self._dead = False
+            self.shared.begin()
+
+    # ---- what is claimed --------------------------------------------------------------------------------
+
+    def kill_daemon(self, engine: Engine) -> None:
+        """All of Ray at once, as when its machine's service manager loses patience; only what runs for us is left."""
+        self._dead = True
+        self.shared.kill(work=False)
+
+    def begin_daemon(self, engine: Engine) -> None:
+        self.shared.begin()
+        self._dead = False
+
+    def hang_daemon(self, engine: Engine) -> None:
+        self._hung = True
+        self.shared.signal(signal.SIGSTOP, "dashboard")
+
+    def resume_daemon(self, engine: Engine) -> None:
+        self.shared.signal(signal.SIGCONT, "dashboard")
+        self._hung = False
+
+    def fill(self, engine: Engine) -> Callable[[], None]:
+        ray = self._engine(engine).ray
+        id_ = self._submit(ray, f"foreign-{secrets.token_hex(4)}", UNITS)
+        return lambda: self._end(ray, id_)
+
+    def reuse(self, engine: Engine, token: str) -> Callable[[], bool]:
+        """Ray forgets the job, and somebody submits another under its id."""
+        ray = self._engine(engine).ray
+        eventually(lambda: ray.delete(token), f"Ray forgets {token}")
+        self._submit(ray, token, 1)
+        return lambda: (ray.job(token) or {}).get("status") == "RUNNING"
+
+    def kill_node(self, engine: Engine, token: str) -> str:
+        """What keeps the work dies, and the work with it."""
+        watch = self._engine(engine).watch
+        claim = watch.claim(watch.home(token))
+        assert claim is not None
+        os.kill(claim["pid"], signal.SIGKILL)
+        eventually(lambda: self.processes(token) == 0, f"{token} dies with its keeper")
+        return ""
+
+    # ---- within -----------------------------------------------------------------------------------------
+
+    def _submit(self, ray: Dashboard, id_: str, cpus: int) -> str:
+        self._foreign.append(id_)
+        status, text = ray.submit({"submission_id": id_, "entrypoint": "exec sleep 600", "entrypoint_num_cpus": cpus})
+        assert status == 200, text
+        eventually(lambda: (ray.job(id_) or {}).get("status") == "RUNNING", f"foreign job {id_} runs")
+        return id_
+
+    @staticmethod
+    def _end(ray: Dashboard, id_: str) -> None:
+        ray.stop(id_)
+        eventually(lambda: (ray.job(id_) or {"status": "STOPPED"})["status"] in ("STOPPED", "FAILED"), f"{id_} ends")
+
+    @staticmethod
+    def _engine(engine: Engine) -> RayEngine:
+        assert isinstance(engine, RayEngine)
+        return engine

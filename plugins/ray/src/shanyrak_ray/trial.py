@@ -1,0 +1,43 @@
+"""A Ray cluster to try things on: a head on this machine with 16 GPUs that are not there."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from shanyrak.exchange import Trial
+
+from shanyrak_ray.head import Node, guarded, ray_program
+
+GPUS = CPUS = 16
+MEMORY = 16 << 30
+
+
+@contextmanager
+def trial(folder: Path) -> Iterator[Trial]:
+    """See `records.Engine.trial`. Ten seconds or so to start, half a GB of memory."""
+    with cluster() as node:
+        token = folder / "token"
+        token.touch(mode=0o600)
+        token.write_text(node.token)
+        pool = {
+            "name": "gpu", "engine": "ray", "unit": "gpu", "nodes": 1, "units": GPUS, "cpus": CPUS, "memory": MEMORY,
+        }  # fmt: skip
+        yield Trial([pool], {"address": node.url, "token_file": str(token)})
+
+
+@contextmanager
+def cluster(gpus: int = GPUS, cpus: int = CPUS) -> Iterator[Node]:
+    """The head, in a folder of its own: the names of its sockets may have 107 bytes, and many a temporary folder's has more."""
+    ray_program()
+    home = Path(tempfile.mkdtemp(prefix="shanyrak-ray-"))
+    options = [f"--num-gpus={gpus}", f"--num-cpus={cpus}", f"--memory={MEMORY}", f"--object-store-memory={100 << 20}"]
+    try:
+        with guarded(Node(home, options)) as node:
+            node.begin()
+            yield node
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
