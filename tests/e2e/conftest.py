@@ -47,15 +47,17 @@ class Shanyrak:
     def words(self, args: tuple[Any, ...]) -> list[str]:
         return [sys.executable, "-P", "-m", "shanyrak", *map(str, args)]
 
-    def bare(self, *args: Any, code: int | None = 0, cwd: Path | None = None, **env: str) -> Answer:
-        """A command without -C. It must end with exit code `code` (None: any)."""
+    def bare(
+        self, *args: Any, code: int | None = 0, cwd: Path | None = None, patience: float = 120.0, **env: str
+    ) -> Answer:
+        """A command without -C. It must end, with exit code `code` (None: any)."""
         done = subprocess.run(
             self.words(args),
             env=self.env | env,
             cwd=cwd or self.folder.parent,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=patience,
             stdin=subprocess.DEVNULL,
         )
         assert code is None or done.returncode == code, f"{args}: {done.returncode}\n{done.stdout}\n{done.stderr}"

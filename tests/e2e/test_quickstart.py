@@ -22,7 +22,7 @@ def twice(beside):
 def test_it_ends_as_planned(twice, which):
     made, answers = twice
     found = answers[which].json
-    assert set(found) == {"workspace", "seconds", "workloads", "account"}
+    assert set(found) == {"workspace", "engine", "seconds", "workloads", "account"}
     assert found["workspace"] == str(made.folder)
     assert 0 < found["seconds"] < 60
     rows = {row["name"]: row for row in found["workloads"]}

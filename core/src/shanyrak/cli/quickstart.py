@@ -30,27 +30,28 @@ COLOUR = {"queued": "dim", "starting": "cyan", "running": "cyan", "done": "green
 @click.option(
     "--dir", "folder", type=click.Path(path_type=Path), help="Where to make the site; default: a new temporary folder."
 )
+@click.option(
+    "--engine",
+    metavar="NAME",
+    default="local",
+    show_default=True,
+    help="The engine that runs the work; one of another name is brought up here for the run, and stopped at its end.",
+)
 @as_json
-def quickstart(folder: Path | None, as_json: bool) -> int:
+def quickstart(folder: Path | None, engine: str, as_json: bool) -> int:
     """Make a small site on this machine, run a dozen real programs for five projects, and show the account."""
-    from shanyrak.quickstart.run import Quickstart
+    from shanyrak.quickstart.run import first_run
 
-    first = Quickstart(folder, say)
-    try:
+    with first_run(folder, engine, say) as first:
         first.prepare()
         screen, tick = _progress(first, as_json)
         with screen:
             first.run(tick)
         found = first.result()
-    except BaseException:
-        if folder is None:
-            first.discard()
-        raise
-    if as_json:
-        emit_json(found)
-    else:
-        _page(first, found)
-    first.site.close()
+        if as_json:
+            emit_json(found)
+        else:
+            _page(first, found)
     return 0 if found["account"]["balanced"] else 1
 
 
@@ -113,10 +114,15 @@ def _page(first: Quickstart, found: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from shanyrak.quickstart.run import HERE
+
     console = Console(width=min(100, Console().width) if sys.stdout.isatty() else 100)
-    pools = ", ".join(f"{pool.nodes} node of {pool.units} {pool.unit}s" for pool in first.site.commons.pools)
+    pools = ", ".join(f"{pool.nodes} node{'s' * (pool.nodes > 1)} of {pool.units} {pool.unit}s"
+                      for pool in first.site.commons.pools)  # fmt: skip
+    passing = first.engine != HERE
+    facility = f"{first.engine} on this machine, stopped after this page" if passing else "this machine"
     console.print()
-    console.print(Text(f"The first run took {found['seconds']:.0f} s. The facility is this machine: {pools}."))
+    console.print(Text(f"The first run took {found['seconds']:.0f} s. The facility is {facility}: {pools}."))
     console.print()
     console.print(_work(first, found))
     console.print(_account(found))
@@ -129,10 +135,14 @@ def _page(first: Quickstart, found: dict[str, Any]) -> None:
     begin = f"{called()} -C {shlex.quote(found['workspace'])}"
     refused = next((row["id"] for row in found["workloads"] if row["state"] == "refused"), found["workloads"][-1]["id"])
     project = found["workloads"][0]["project"]
-    for command, purpose in (
-        (f"why {refused}", "why that request was refused, and what would have passed"),
+    here = [
         ("up", "the controller: runs what is submitted until Ctrl-C (in another terminal)"),
         (f"run --project {project} --walltime 1m --wait -- echo hello", "submit work of your own"),
+    ]
+    gone = [("account", "the account of every project"), ("verify", "proves the journal and the account")]
+    for command, purpose in (
+        (f"why {refused}", "why that request was refused, and what would have passed"),
+        *(gone if passing else here),
     ):
         console.print(Text(f"  {begin} {command}", style="cyan"), soft_wrap=True)
         console.print(Text(f"      {purpose}", style="dim"))

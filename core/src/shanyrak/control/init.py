@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from shanyrak.config.light import DEFAULT_STORE
 from shanyrak.control.site import Site, default_manager, refuse_used
@@ -32,7 +35,8 @@ def make(
     shape = parse_nodes(nodes) if nodes else None
     here = {kind: machine(manager, engine, kind) for kind in ("gpu", "cpu")}
     pools, warnings = describe(here, shape, unit, engine)
-    return Site.create(folder, commons_of(folder, pools, manager, store), manager), warnings
+    made = commons_of(folder, [asdict(pool) for pool in pools], manager, store=store)
+    return Site.create(folder, made, manager), warnings
 
 
 def parse_nodes(text: str) -> tuple[int, int]:
@@ -106,26 +110,26 @@ def _pool(kind: str, engine: str, count: int, units: int, node: Node) -> Pool:
     return Pool(kind, engine, kind, count, units, max(node.cpus, units if kind == "cpu" else 1), node.memory)
 
 
-def commons_of(folder: Path, pools: list[Pool], manager: PluginManager, store: str = DEFAULT_STORE) -> Commons:
-    """The site's file for these pools. Without a plugin that offers `easy`, the core's own kernel decides."""
+def commons_of(
+    folder: Path,
+    pools: Sequence[Mapping[str, Any]],
+    manager: PluginManager,
+    settings: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    store: str = DEFAULT_STORE,
+) -> Commons:
+    """The site's file for these `[[pools]]`, with `settings` of plugins. Without a plugin that offers `easy`, the core's own
+    kernel decides. Raises UsageProblem for pools that no file could have."""
     from shanyrak.config.commons import Commons
+    from shanyrak.config.validate import validated
 
-    return Commons.model_validate(
+    return validated(
+        Commons,
         {
             "site": {"name": folder.absolute().name or "commons"},
-            "pools": [
-                {
-                    "name": p.name,
-                    "engine": p.engine,
-                    "unit": p.unit,
-                    "nodes": p.nodes,
-                    "units": p.units,
-                    "cpus": p.cpus,
-                    "memory": p.memory,
-                }
-                for p in pools
-            ],
+            "pools": list(pools),
             "accounts": {"store": store},
             "policy": {"active": "easy" if "easy" in manager.policies() else "kernel"},
-        }
+            "plugins": {name: dict(table) for name, table in settings.items()},
+        },
+        str(folder),
     )

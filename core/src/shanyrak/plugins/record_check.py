@@ -10,7 +10,7 @@ from shanyrak.plugins.names import is_dotted, is_module, is_name
 from shanyrak.records import Command, Policy, Store, Unit
 
 _PLAIN: dict[str, type] = {"str": str, "int": int, "bool": bool}
-_DOTTED = {"target", "stages", "decide", "settings", "sniff", "sample", "harness"}
+_DOTTED = {"target", "stages", "decide", "settings", "sniff", "sample", "harness", "trial"}
 _MODULES = {"hookspecs", "templates", "contract"}
 
 

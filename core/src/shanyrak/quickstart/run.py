@@ -6,36 +6,66 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from shanyrak.control.init import make
 from shanyrak.control.site import Site
-from shanyrak.errors import EngineProblem
+from shanyrak.errors import EngineProblem, UsageProblem
 from shanyrak.model import states
 from shanyrak.quickstart.plan import PROJECTS, WORKLOADS
+from shanyrak.quickstart.trial import over_trial
 
 Tick = Callable[[list[dict[str, Any]]], None]
 
-LIMIT_S = 300.0
+HERE = "local"
+"""The engine of this machine, which needs nothing brought up."""
+LIMIT_S = 900.0
 """Far more than it takes anywhere; a first run never hangs."""
 LOOK_S = 0.2
 
 
-class Quickstart:
-    """One first run in a workspace. `tick` is shown the rows of `ps` a few times a second."""
+@contextmanager
+def first_run(folder: Path | None, engine: str, tell: Callable[[str], None]) -> Iterator[Quickstart]:
+    """A first run in `folder` (None: in a temporary one, which goes when it fails), for as long as its engine is there."""
+    begun = time.monotonic()
+    place = (folder or Path(tempfile.mkdtemp(prefix="shanyrak-"))).absolute()
+    try:
+        with over_trial(place, engine, tell) if engine != HERE else _over_this_machine(place, tell) as site:
+            yield Quickstart(site, engine, tell, begun)
+    except BaseException:
+        if folder is None:
+            shutil.rmtree(place, ignore_errors=True)
+        raise
 
-    def __init__(self, folder: Path | None, tell: Callable[[str], None]) -> None:
-        self._begun = time.monotonic()
-        self.tell = tell
-        self.folder = (folder or Path(tempfile.mkdtemp(prefix="shanyrak-"))).absolute()
-        if (self.folder / "commons.toml").exists():
-            self.site = Site.open(self.folder)
-        else:
-            self.site, warnings = make(self.folder, "", "", "local")
-            for line in warnings:
-                tell(line)
+
+@contextmanager
+def _over_this_machine(folder: Path, tell: Callable[[str], None]) -> Iterator[Site]:
+    """The site in `folder`, made if there is none."""
+    if (folder / "commons.toml").exists():
+        site = Site.open(folder)
+    else:
+        site, warnings = make(folder, "", "", HERE)
+        for line in warnings:
+            tell(line)
+    try:
+        others = {pool.engine for pool in site.commons.pools} - {HERE}
+        if others:
+            raise UsageProblem(f"{folder}", f"its work is run by {', '.join(sorted(others))}, not by {HERE}",
+                               "choose another folder")  # fmt: skip
+        yield site
+    finally:
+        site.close()
+
+
+class Quickstart:
+    """One first run on a site. `tick` is shown the rows of `ps` a few times a second."""
+
+    def __init__(self, site: Site, engine: str, tell: Callable[[str], None], begun: float) -> None:
+        self.site, self.engine, self.tell, self._begun = site, engine, tell, begun
+        self.folder = site.folder
         self.ids: dict[str, int] = {}
 
     def prepare(self) -> None:
@@ -87,10 +117,10 @@ class Quickstart:
         return [row for row in self.site.ps(everything=True, reasons=False) if row["id"] in mine]
 
     def result(self) -> dict[str, Any]:
-        """`{"workspace", "seconds", "workloads", "account"}`: what the page shows, as data."""
+        """`{"workspace", "engine", "seconds", "workloads", "account"}`: what the page shows, as data."""
         mine = set(self.ids.values())
         return {
-            "workspace": str(self.folder), "seconds": round(time.monotonic() - self._begun, 2),
+            "workspace": str(self.folder), "engine": self.engine, "seconds": round(time.monotonic() - self._begun, 2),
             "workloads": [row for row in self.site.ps(everything=True) if row["id"] in mine],
             "account": self.site.check_account(),
         }  # fmt: skip
@@ -106,11 +136,6 @@ class Quickstart:
             if lines:
                 return lines[-1]
         return ""
-
-    def discard(self) -> None:
-        """After a failure in a temporary folder: leave nothing behind."""
-        self.site.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def outcome_words(row: dict[str, Any]) -> str:
