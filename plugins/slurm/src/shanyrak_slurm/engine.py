@@ -15,7 +15,7 @@ from shanyrak.api import EngineContext, EngineProblem, Launch, Launched, Node, S
 from shanyrak_slurm import orders, script
 from shanyrak_slurm.book import Book, Entry
 from shanyrak_slurm.calls import NOT_SENT, Declined, Slurm, Unreachable
-from shanyrak_slurm.jobs import Host, Transport
+from shanyrak_slurm.jobs import RUNNING, Host, Transport
 from shanyrak_slurm.machine import Machine
 from shanyrak_slurm.notes import Spool
 from shanyrak_slurm.orders import Batch
@@ -24,6 +24,8 @@ from shanyrak_slurm.settings import Settings
 from shanyrak_slurm.verdict import DOUBT_MS, Verdict
 
 TOKEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,150}")
+NOTES_S = 30.0
+"""How often the notes of what Slurm says is running are read: it may have missed an end while slurmctld was dead."""
 HOSTS_S = 10.0
 """How long what Slurm said of its nodes is good for."""
 IMPOSSIBLE = re.compile(
@@ -67,6 +69,8 @@ class SlurmEngine:
         self.queue = Queue(transport(self.settings), self.settings.poll)
         self._verdict = Verdict(self.slurm, self.spool, self._host)
         self._machine: tuple[float, Machine] | None = None
+        self._noted = time.monotonic()
+        self._ghosts: set[str] = set()
 
     def _spool_folder(self, folder: Path) -> Path:
         if self.settings.spool:
@@ -230,11 +234,11 @@ class SlurmEngine:
         self.queue.look()
         now = _now()
         ended, shown, missing, over = [], [], [], []
-        for entry in entries:
-            if entry.seen is not None:
-                continue
+        living = [entry for entry in entries if entry.seen is None]
+        ghosts = self._ended_long_ago(living)
+        for entry in living:
             job = self.queue.find(entry, self.spool)
-            end = self._verdict.of_end(entry, job) if job and job.ended else None
+            end = self._verdict.of_end(entry, job) if job and job.ended else ghosts.get(entry.token)
             if end:
                 ended.append(end)
             elif job and not job.ended:
@@ -246,6 +250,7 @@ class SlurmEngine:
                 ended.append(end)
             elif not 0 < entry.missed_ms <= now:
                 missing.append(entry.token)
+        self._cancel([entry for entry in living if entry.token in ghosts])
         if ended:
             self.book.ended(ended)
         if shown:
@@ -255,6 +260,19 @@ class SlurmEngine:
         if over:
             self.book.over([entry.token for entry in over])
             self._cancel(over)
+
+    def _ended_long_ago(self, living: Sequence[Entry]) -> dict[str, Seen]:
+        """Ends that Slurm has missed: noted by jobs that it still shows as running, at two looks in a row."""
+        if time.monotonic() - self._noted < NOTES_S:
+            return {}
+        self._noted = time.monotonic()
+        found = {}
+        for entry in living:
+            job = self.queue.find(entry, self.spool)
+            if job and job.state in RUNNING and (note := self.spool.note(entry.token, entry.user)).ended_ms:
+                found[entry.token] = note.seen(entry.token)
+        before, self._ghosts = self._ghosts, set(found)
+        return {token: end for token, end in found.items() if token in before}
 
     def _seen(self, token: str, entry: Entry | None, fenced: bool) -> Seen:
         if entry is None:

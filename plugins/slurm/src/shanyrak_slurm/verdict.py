@@ -57,7 +57,7 @@ class Verdict:
         turned_away = end.exit_code == script.TURNED_AWAY and note.code != script.TURNED_AWAY
         if turned_away or (end.cause == "stopped" and 0 < note.began_ms < job.started_ms):
             return note.seen(entry.token) if note.ended_ms else None
-        if end.cause == "stopped" and note.claimed and not entry.stopped and self._restarted(job):
+        if end.cause == "stopped" and not entry.stopped and self._restarted(job):
             return replace(end, cause="node", words="Slurm's controller restarted, and ended it")
         return end
 
