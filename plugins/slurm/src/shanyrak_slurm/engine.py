@@ -43,6 +43,10 @@ def make(context: EngineContext) -> SlurmEngine:
 
 def transport(settings: Settings) -> Transport:
     """The way to slurmctld that the settings ask for."""
+    if settings.transport == "rest":
+        from shanyrak_slurm.rest import Rest
+
+        return Rest(settings)
     from shanyrak_slurm.cli import Cli
 
     return Cli(settings)

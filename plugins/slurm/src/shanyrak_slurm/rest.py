@@ -1,0 +1,161 @@
+"""Submissions through slurmrestd, which takes several times as many a second as sbatch. All else goes through the programs:
+its list of jobs is megabytes of JSON where squeue's is kilobytes, and it cannot cancel by name and id.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from shanyrak.api import EngineProblem
+
+from shanyrak_slurm.calls import Declined, Unreachable
+from shanyrak_slurm.cli import Cli
+from shanyrak_slurm.jobs import Order
+from shanyrak_slurm.settings import Settings
+from shanyrak_slurm.tokens import Tokens
+
+KNOWN = (36, 37, 38, 39, 40, 41, 42, 43)
+"""Versions v0.0.N of the API whose submissions are written below."""
+NAMES_NODES = 39
+"""The first version in which a job can ask for nodes by name."""
+PATH = re.compile(r"^/slurm/v0\.0\.(\d+)/job/submit/?$")
+WHAT = "slurmrestd"
+
+
+class Rest(Cli):
+    """`Transport` whose submissions go over HTTP, on one connection that is kept."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        address = urlsplit(settings.rest_url)
+        if address.scheme not in ("http", "https") or not address.hostname:
+            raise EngineProblem(
+                "engine slurm",
+                f"rest_url is {settings.rest_url!r}",
+                "set it to an address such as http://127.0.0.1:6820",
+            )
+        kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(address.hostname, address.port, timeout=settings.timeout)
+        self._tokens = Tokens(settings, self.slurm)
+        self._version = 0
+
+    def submit(self, order: Order) -> str:
+        self._version = self._version or self._newest(order.user)
+        if order.options.get("nodelist") and self._version < NAMES_NODES:
+            return super().submit(order)
+        body = json.dumps({"job": job_of(order, self._version), "script": order.script}).encode()
+        said = self._ask("POST", f"/slurm/v0.0.{self._version}/job/submit", order.user, body)
+        id_ = said.get("job_id") or (said.get("result") or {}).get("job_id")
+        if not id_:
+            raise Declined(WHAT, complaint(said) or "it gave no job id")
+        return str(id_)
+
+    def _newest(self, user: str) -> int:
+        """The newest version of the API that both sides know."""
+        paths = self._ask("GET", "/openapi", user).get("paths", {})
+        offered = {int(found[1]) for path in paths if (found := PATH.match(path))}
+        both = offered & set(KNOWN)
+        if not both:
+            shown = ", ".join(f"v0.0.{number}" for number in sorted(offered)) or "none"
+            raise EngineProblem(
+                WHAT, f"it offers the versions {shown} of its API, of which none is known here", "set transport = 'cli'"
+            )
+        return max(both)
+
+    def _ask(self, method: str, path: str, user: str, body: bytes = b"") -> dict[str, Any]:
+        """One call, with a new token when the old one has run out. A call that may have arrived is not sent again."""
+        for again in (False, True):
+            headers = {**self._tokens.headers(user, fresh=again), "Content-Type": "application/json"}
+            status, said = self._call(method, path, headers, body)
+            if status not in (401, 403):
+                break
+        else:
+            raise Unreachable(
+                WHAT, f"it does not accept the token of {user or 'this user'} (authentication, {status})",
+                "see that it has run with the same jwt_key as slurmctld, and that clocks agree",
+            )  # fmt: skip
+        if status >= 400 or said.get("errors"):
+            words = complaint(said) or f"it answered {status}"
+            if re.search(r"[Uu]nable to contact|[Cc]onnection|timed out", words):
+                raise Unreachable(WHAT, words, "see that slurmctld runs: `scontrol ping`")
+            raise Declined(WHAT, words)
+        return said
+
+    def _call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, Any]]:
+        fresh = self._connection.sock is None
+        try:
+            if fresh:
+                self._connection.connect()
+        except OSError as problem:
+            self._connection.close()
+            raise Unreachable(WHAT, f"connect failure: {problem.strerror or problem}", "see that it runs") from None
+        try:
+            self._connection.request(method, path, body, dict(headers))
+            answer = self._connection.getresponse()
+            text = answer.read()
+        except http.client.RemoteDisconnected:
+            self._connection.close()
+            if fresh:
+                raise Unreachable(WHAT, "it went away in the middle of a call", "see its log") from None
+            return self._call(method, path, headers, body)  # it had closed the kept connection before
+        except (OSError, http.client.HTTPException) as problem:
+            self._connection.close()
+            raise Unreachable(WHAT, str(problem) or type(problem).__name__, "see that it runs") from None
+        try:
+            said = json.loads(text or b"{}")
+        except ValueError:
+            said = {"errors": [{"error": text[:200].decode(errors="replace")}]}
+        return answer.status, said if isinstance(said, dict) else {}
+
+
+def job_of(order: Order, version: int) -> dict[str, Any]:
+    """The options of sbatch as that version of the API names them. The one place that knows the versions."""
+    options = order.options
+    new = version >= 39
+    path = {"PATH": "/usr/local/bin:/usr/bin:/bin", **order.secrets}  # an empty environment is refused
+
+    def number(text: str) -> Any:
+        value = int(text)
+        return {"set": True, "infinite": False, "number": value} if new else value
+
+    job: dict[str, Any] = {
+        "name": options["job-name"],
+        "current_working_directory": options["chdir"],
+        "standard_output": options["output"],
+        "standard_error": options["error"],
+        "requeue": False,
+        "nodes": options["nodes"] if new else [int(options["nodes"] or 1)] * 2,
+        "tasks_per_node": int(options["ntasks-per-node"] or 1),
+        "cpus_per_task": int(options["cpus-per-task"] or 1),
+        "memory_per_node": number((options["mem"] or "0M").removesuffix("M")),
+        "time_limit": number(options["time"] or "0"),
+        "environment": [f"{name}={value}" for name, value in path.items()] if new else path,
+    }
+    for name, there in (
+        ("array", "array"), ("partition", "partition"), ("qos", "qos"), ("reservation", "reservation"),
+        ("licenses", "licenses"), ("account", "account"),
+    ):  # fmt: skip
+        if options.get(name):
+            job[there] = options[name]
+    if options.get("gres"):
+        job["tres_per_node" if new else "gres"] = f"gres:{options['gres']}" if new else options["gres"]
+    if nodes := options.get("nodelist"):
+        job["required_nodes"] = nodes.split(",")
+    return job
+
+
+def complaint(said: Mapping[str, Any]) -> str:
+    """What the errors of an answer say, in one line."""
+    found = said.get("errors") or []
+    texts = [
+        str(one.get("error") or one.get("description") or one.get("error_number"))
+        if isinstance(one, dict)
+        else str(one)
+        for one in found
+    ]
+    return "; ".join(dict.fromkeys(texts))[:500].rstrip(".")
