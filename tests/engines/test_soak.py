@@ -27,10 +27,9 @@ EVERY_S = 20.0
 """How often slurmctld is killed."""
 WORK = """
 me=$1.$SHANYRAK_JOB.$SHANYRAK_TASK
-mkdir "$me.lives" || echo "two at once" >>"$1.twice"
-echo $$ >>"$me.begun"
+exec 8>"$me.lives"
+flock -n 8 || echo "two at once" >>"$1.twice"
 sleep 2
-rmdir "$me.lives"
 echo over >>"$me.over"
 """
 

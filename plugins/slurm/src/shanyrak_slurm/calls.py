@@ -13,15 +13,14 @@ from shanyrak.api import EngineProblem
 from shanyrak_slurm.settings import Settings
 
 UNREACHABLE = re.compile(
-    r"Unable to contact slurm|Connection refused|Socket timed out|timed out on send/recv|Unable to establish control"
-    r"|Unable to connect to database|Slurm backup controller in standby|Transport endpoint|in standby mode",
+    r"Unable to contact slurm|Zero Bytes were transmitted|Connection refused|Socket timed out|timed out on send/recv"
+    r"|Unable to establish control|Unable to connect to database|Transport endpoint|in standby",
     re.IGNORECASE,
 )
 NOT_SENT = re.compile(r"connect failure|Connection refused|authentication|munge|configuration source", re.IGNORECASE)
 """Of those, what surely never reached slurmctld."""
 STRANGERS = re.compile(
-    r"Invalid authentication credential|Protocol authentication error|Authentication type mismatch|munge"
-    r"|Zero Bytes were transmitted",
+    r"Invalid authentication credential|Protocol authentication error|Authentication type mismatch|munge",
     re.IGNORECASE,
 )
 NOISE = re.compile(r"^(\w+): (?:error: )*(?:Batch job submission failed: )?")

@@ -6,6 +6,7 @@ somebody else.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ class Note:
     ended_ms: int = 0
     code: int = 0
     launch: str = ""
+    lives: bool | None = None
+    """Whether its script holds its lock; None where files cannot be locked."""
 
     def seen(self, token: str) -> Seen:
         """The end that the job itself wrote down, for when Slurm remembers nothing of it."""
@@ -94,7 +97,7 @@ class Spool:
                 claimed=True, given_up=_there(handle, "given-up"),
                 job=began[0] if known else "", node=began[1] if known else "", began_ms=_ms(began[2]) if known else 0,
                 ended_ms=_ms(end[1]) if over else 0, code=int(end[0]) if over else 0,
-                launch=self._text(handle, "launch").strip()[:500],
+                launch=self._text(handle, "launch").strip()[:500], lives=_locked(handle, "life"),
             )  # fmt: skip
         finally:
             os.close(handle)
@@ -131,6 +134,23 @@ class Spool:
                 return b""
             file.seek(max(0, status.st_size + offset) if offset < 0 else min(offset, status.st_size))
             return file.read(max(0, limit))
+
+
+def _locked(folder: int, name: str) -> bool | None:
+    try:
+        handle = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError:
+        return False
+    with open(handle, "rb") as file:
+        if file.read(1):
+            return None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return None
+    return False
 
 
 def _there(folder: int, name: str) -> bool:

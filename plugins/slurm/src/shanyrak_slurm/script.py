@@ -1,8 +1,9 @@
 """The script that a job runs: a lock that lets a token start once, the environment of the launch, notes of begin and end.
 
 Each attempt has a folder, `spool/TOKEN`. To make it is to claim the token: whoever makes it first, the job or the engine that
-gives the token up, wins, also against a job that Slurm has lost and one that it accepted twice. Plain sh: nodes need nothing
-more. Its own variables have long names, since the work's environment comes to stand beside them.
+gives the token up, wins, also against a job that Slurm has lost and one that it accepted twice. While the script lives it holds a
+lock on `life` there, so that also of a job that Slurm has lost it can be told whether it still runs. Plain sh: nodes need
+nothing more. Its own variables have long names, since the work's environment comes to stand beside them.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ mkdir "$shanyrak_note" 2>/dev/null || {{
     exit 1
 }}
 exec >"$shanyrak_note/stdout" 2>"$shanyrak_note/stderr" </dev/null
+exec 9>"$shanyrak_note/life"
+flock -n 9 2>/dev/null || echo unlocked >&9
 echo "$SLURM_JOB_ID ${{SLURMD_NODENAME:-$(hostname)}} $(date +%s%3N)" >"$shanyrak_note/began"
 never() {{
     printf '%s\\n' "$1" >"$shanyrak_note/launch"
@@ -44,7 +47,7 @@ command -v {command} >/dev/null 2>&1 || never {no_command}
 for shanyrak_signal in TERM USR1 USR2; do
     trap "kill -s $shanyrak_signal \\$shanyrak_child 2>/dev/null" $shanyrak_signal  # Slurm signals the script alone
 done
-(exec {argv}) &
+(exec {argv}) 9>&- &
 shanyrak_child=$!
 wait $shanyrak_child
 shanyrak_code=$?

@@ -25,6 +25,8 @@ DOUBT_MS = 6_000
 """slurmctld may lose what it accepted in the last five seconds before it died."""
 ORPHAN_MS = 30_000
 """How long after slurmctld lost it a job's node has ended it, if the node answers."""
+TERMINATED = 128 + 15
+"""The code of work that was ended by SIGTERM, as a shell gives it."""
 RESTART_MS = 60_000
 """How long after its start slurmctld may still find out that jobs ran which it did not know of."""
 
@@ -57,7 +59,11 @@ class Verdict:
         turned_away = end.exit_code == script.TURNED_AWAY and note.code != script.TURNED_AWAY
         if turned_away or (end.cause == "stopped" and 0 < note.began_ms < job.started_ms):
             return note.seen(entry.token) if note.ended_ms else None
-        if end.cause == "stopped" and not entry.stopped and self._restarted(job):
+        if end.cause != "stopped" or entry.stopped:
+            return end
+        if note.ended_ms and note.code != TERMINATED:
+            return note.seen(entry.token)  # it had ended by itself
+        if self._restarted(job):
             return replace(end, cause="node", words="Slurm's controller restarted, and ended it")
         return end
 
@@ -81,6 +87,9 @@ class Verdict:
         """What is said of an attempt that Slurm does not show, until there is a verdict."""
         if 0 <= now_ms - entry.asked_ms < DOUBT_MS:
             return Seen(entry.token, "pending", words="Slurm was asked for it, and does not show it yet")
+        note = self._spool.note(entry.token, entry.user)
+        if note.lives:
+            return Seen(entry.token, "running", started_ms=note.began_ms, words="Slurm has lost it, and it runs")
         return Seen(entry.token, "unknown", words="Slurm shows nothing of it")
 
     def of_missing(self, entry: Entry, now_ms: int) -> Seen | None:
@@ -97,11 +106,13 @@ class Verdict:
             if self._spool.give_up(entry.token, entry.user):
                 return Seen(entry.token, "absent", words="Slurm lost it before it started", fenced=True)
             return None  # it started just now
-        if now_ms - entry.missed_ms < ORPHAN_MS:
+        if note.lives or now_ms - entry.missed_ms < ORPHAN_MS:
             return None
         host = self._host(note.node)
         if host is None or not host.up:
             return None
+        # Its lock is free, so its script is dead; where files cannot be locked, nobody can say so.
+        fenced = note.lives is False
         return Seen(
-            entry.token, "absent", words=f"Slurm lost it while it ran on {note.node}, which ended it", fenced=True
+            entry.token, "absent", words=f"Slurm lost it while it ran on {note.node}, which ended it", fenced=fenced
         )
