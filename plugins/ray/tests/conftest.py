@@ -31,7 +31,7 @@ class Player:
     """Answers as a real Ray did: `play` says with which recording a question is answered, `asked` what was asked."""
 
     def __init__(self, spool: str) -> None:
-        self.spool = spool
+        self.spool, self.closed = spool, False
         self.asked: list[tuple[str, str, Any]] = []
         self.answers: dict[tuple[str, str], list[tuple[int, str]]] = {}
         player = self
@@ -40,6 +40,9 @@ class Player:
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
+                if player.closed:
+                    self.close_connection = True
+                    return
                 size = int(self.headers.get("Content-Length") or 0)
                 body = json.loads(self.rfile.read(size)) if size else None
                 player.asked.append((self.command, self.path, body))
@@ -58,7 +61,7 @@ class Player:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.play("GET", "/api/v0/nodes", "nodes")
         self.play("GET", "/api/version", "version")
@@ -81,6 +84,7 @@ class Player:
         return [body for method, path, body in self.asked if (method, path) == ("POST", "/api/jobs/")]
 
     def close(self) -> None:
+        self.closed = True
         self.server.shutdown()
         self.server.server_close()
 

@@ -25,6 +25,15 @@ OVER = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 """States of a job of Ray that are final."""
 GAVE_UP = "JOB_SUPERVISOR_ACTOR_START_TIMEOUT"
 """Ray lets no job wait for longer than a quarter of an hour; we do."""
+LOST = frozenset(
+    {
+        GAVE_UP,
+        *(f"JOB_SUPERVISOR_ACTOR_{what}" for what in ("START_FAILURE", "DIED", "UNKNOWN_FAILURE", "UNSCHEDULABLE")),
+    }
+)
+"""Ways of Ray to lose a job before its command line was run, which another time may go well."""
+LOSSES = 5
+"""So often it may lose a job in another way than by giving it up."""
 FEW = 8
 """Up to so many waiting jobs are asked for one by one, more as one list of all."""
 ASK_S = 1.0
@@ -64,6 +73,7 @@ class RayEngine:
         self.vault = Vault(self.ray.host, self.ray.port)
         self._senders = ThreadPoolExecutor(self.settings.parallel, "ray-submit")
         self._waiting: dict[str, Seen] = {}
+        self._lost: dict[str, int] = {}
         self._kept_by_ray: list[str] = []
         """What is on record, and not over yet for Ray, which sees ends a little later: it is asked again with the next."""
         self._asked = 0.0
@@ -133,11 +143,12 @@ class RayEngine:
     def forget(self, tokens: Sequence[str]) -> None:
         """See `api.Engine.forget`. The claim stays for ever, so that no late job of Ray starts it; so does the end."""
         asked = [*self._kept_by_ray, *filter(TOKEN.fullmatch, tokens)]
-        deleted = list(self._senders.map(self.ray.delete, asked))
+        deleted = list(self._senders.map(lambda token: self.ray.delete(self.id_of(token)), asked))
         self._kept_by_ray = [token for token, done in zip(asked, deleted, strict=True) if not done]
         for token in tokens:
             self.vault.drop(token)
             self._waiting.pop(token, None)
+            self._lost.pop(token, None)
             if TOKEN.fullmatch(token):
                 home = self.watch.home(token)
                 for name in ("launch.json", "ask.json", "start.json", "beat", "note", "stop.json"):
@@ -174,6 +185,10 @@ class RayEngine:
         self._senders.shutdown()
         self.ray.close()
 
+    def id_of(self, token: str) -> str:
+        """Ray's id of the job of a token."""
+        return orders.job_id(token, self.spool)
+
     # ---- launching --------------------------------------------------------------------------------------
 
     def _known(self, launch: Launch) -> Launched | None:
@@ -184,11 +199,13 @@ class RayEngine:
         home = self.watch.home(token)
         claim = self.watch.claim(home)
         if claim is not None:
-            return Launched(token, refused=claim["words"]) if claim["by"] == "engine" else Launched(token, handle=token)
+            if claim["by"] == "engine":
+                return Launched(token, refused=claim["words"])
+            return Launched(token, handle=self.id_of(token))
         if launch.not_after_ms and time.monotonic() * 1000 > launch.not_after_ms:
-            job = self.ray.job(token) if home.there("launch.json") else None
+            job = self.ray.job(self.id_of(token)) if home.there("launch.json") else None
             if job is not None and self._is_ours(job):
-                return Launched(token, handle=token)
+                return Launched(token, handle=self.id_of(token))
             if home.there("launch.json"):
                 self.watch.fence(home, "its launch came too late")
             return Launched(token, refused="it was asked for too late: another controller may act by now")
@@ -220,7 +237,7 @@ class RayEngine:
         status, text = self.ray.submit(job)
         if status == 200:
             return Told()
-        known = self.ray.job(token)
+        known = self.ray.job(self.id_of(token))
         if known is not None:
             return (
                 Told() if self._is_ours(known) else Told("its id is taken on the Ray cluster by work that is not ours")
@@ -232,13 +249,13 @@ class RayEngine:
     def _answer(self, token: str, told: Told) -> Launched:
         """What a submission means. What was refused is fenced, so that it is true that nothing runs."""
         if not told.refused:
-            return Launched(token, handle=token)
+            return Launched(token, handle=self.id_of(token))
         if self.watch.fence(self.watch.home(token), told.refused):
             return Launched(token, refused=told.refused)
         claim = self.watch.claim(self.watch.home(token))
         if claim and claim["by"] == "engine":
             return Launched(token, refused=claim["words"])
-        return Launched(token, handle=token)
+        return Launched(token, handle=self.id_of(token))
 
     @staticmethod
     def _all(futures: dict[int, Any]) -> dict[int, Told]:
@@ -271,8 +288,9 @@ class RayEngine:
         new = any(token not in self._waiting for token in tokens)
         if new or time.monotonic() - self._asked >= ASK_S:
             try:
-                jobs = {token: self.ray.job(token) for token in tokens} if len(tokens) <= FEW else self.ray.jobs()
-                self._waiting = {token: self._unclaimed(token, jobs.get(token)) for token in tokens}
+                ids = {token: self.id_of(token) for token in tokens}
+                jobs = {id_: self.ray.job(id_) for id_ in ids.values()} if len(ids) <= FEW else self.ray.jobs()
+                self._waiting = {token: self._unclaimed(token, jobs.get(id_)) for token, id_ in ids.items()}
             except EngineProblem as problem:
                 self._waiting = {token: Seen(token, "pending", words=str(problem)) for token in tokens}
             self._asked = time.monotonic()
@@ -288,21 +306,25 @@ class RayEngine:
                 else "it waits at Ray for room, or for a process to start in"
             )
             return Seen(token, "pending", words=words)
-        if job is not None and job.get("error_type") != GAVE_UP:
-            return self._never(token, f"Ray could not start it: {last_line(job.get('message') or job['status'])}")
-        return self._again(token, job is not None)
+        if job is None:
+            return self._again(token)
+        words = last_line(job.get("message") or job["status"])
+        kind = job.get("error_type")
+        self._lost[token] = self._lost.get(token, 0) + (kind != GAVE_UP)
+        if kind not in LOST or self._lost[token] > LOSSES:
+            return self._never(token, f"Ray could not start it: {words}")
+        self.ray.delete(self.id_of(token))  # The next look finds that Ray does not know it, when it has let go of it.
+        return Seen(token, "pending", words=f"Ray is asked for it again, as it could not start it: {words}")
 
-    def _again(self, token: str, known: bool) -> Seen:
-        """Ray has forgotten it, or let go of it. The claim makes it safe to ask once more under the same token."""
+    def _again(self, token: str) -> Seen:
+        """Ray has forgotten it. The claim makes it safe to ask once more under the same token."""
         told = self.watch.home(token).read("launch.json")
         if told is None:
             return Seen(token, "unknown")
-        if known:
-            self.ray.delete(token)
         answer = self._submit(token, self._job(token, told))
         if answer.refused:
             return self._never(token, answer.refused)
-        return Seen(token, "pending", words="Ray had lost it, and was asked for it again")
+        return Seen(token, "pending", words="Ray did not know it any more, and was asked for it again")
 
     def _never(self, token: str, words: str) -> Seen:
         """It can never start now: fenced, unless its node was quicker."""

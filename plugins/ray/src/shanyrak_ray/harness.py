@@ -7,7 +7,6 @@ import secrets
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +54,6 @@ class RayHarness(EngineHarness):
         ray = Dashboard(self.settings)
         for id_ in self._foreign:
             self._end(ray, id_)
-        for id_ in {*self.tokens, *self._foreign}:  # The next test has tokens of the same names.
-            eventually(partial(ray.delete, id_), f"Ray forgets {id_}")
         ray.close()
 
     def mend(self) -> None:
@@ -89,15 +86,19 @@ class RayHarness(EngineHarness):
 
     def fill(self, engine: Engine) -> Callable[[], None]:
         ray = self._engine(engine).ray
-        id_ = self._submit(ray, f"foreign-{secrets.token_hex(4)}", UNITS)
+        id_ = f"foreign-{secrets.token_hex(4)}"
+        self._begin(ray, id_, UNITS)
+        eventually(lambda: self._state(ray, id_) == "RUNNING", "foreign work fills the cluster")
         return lambda: self._end(ray, id_)
 
     def reuse(self, engine: Engine, token: str) -> Callable[[], bool]:
-        """Ray forgets the job, and somebody submits another under its id."""
-        ray = self._engine(engine).ray
-        eventually(lambda: ray.delete(token), f"Ray forgets {token}")
-        self._submit(ray, token, 1)
-        return lambda: (ray.job(token) or {}).get("status") == "RUNNING"
+        """Ray forgets the job, and somebody submits another under its id; soon after, Ray itself takes that for the first."""
+        ray, id_ = self._engine(engine).ray, self._engine(engine).id_of(token)
+        while self._state(ray, id_) != "RUNNING":
+            eventually(lambda: ray.delete(id_), f"Ray forgets {id_}")
+            self._begin(ray, id_, 1)
+            eventually(lambda: self._state(ray, id_) != "PENDING", f"Ray starts {id_} or loses it")
+        return lambda: self._state(ray, id_) == "RUNNING"
 
     def kill_node(self, engine: Engine, token: str) -> str:
         """What keeps the work dies, and the work with it."""
@@ -110,17 +111,18 @@ class RayHarness(EngineHarness):
 
     # ---- within -----------------------------------------------------------------------------------------
 
-    def _submit(self, ray: Dashboard, id_: str, cpus: int) -> str:
+    def _begin(self, ray: Dashboard, id_: str, cpus: int) -> None:
         self._foreign.append(id_)
         status, text = ray.submit({"submission_id": id_, "entrypoint": "exec sleep 600", "entrypoint_num_cpus": cpus})
         assert status == 200, text
-        eventually(lambda: (ray.job(id_) or {}).get("status") == "RUNNING", f"foreign job {id_} runs")
-        return id_
 
     @staticmethod
-    def _end(ray: Dashboard, id_: str) -> None:
+    def _state(ray: Dashboard, id_: str) -> str:
+        return str((ray.job(id_) or {"status": "STOPPED"})["status"])
+
+    def _end(self, ray: Dashboard, id_: str) -> None:
         ray.stop(id_)
-        eventually(lambda: (ray.job(id_) or {"status": "STOPPED"})["status"] in ("STOPPED", "FAILED"), f"{id_} ends")
+        eventually(lambda: self._state(ray, id_) in ("STOPPED", "FAILED"), f"{id_} ends")
 
     @staticmethod
     def _engine(engine: Engine) -> RayEngine:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shlex
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +83,16 @@ def note(launch: Launch, host: Host, settings: Settings) -> dict[str, Any]:
     }
 
 
+def job_id(token: str, spool: Path) -> str:
+    """Ray's id of an attempt: the token, and which spool it is of, as Ray confuses jobs that have one id soon after another."""
+    return f"{token}-{zlib.crc32(str(spool).encode()):08x}"
+
+
 def submission(token: str, told: dict[str, Any], spool: Path, program: Path, settings: Settings) -> dict[str, Any]:
     """The job for Ray: one command line with the token, which says nothing of what is run."""
     words = [settings.python, "-I", "-S", str(program), str(spool), token]
     return {
-        "submission_id": token,
+        "submission_id": job_id(token, spool),
         "entrypoint": f"exec {shlex.join(words)}",
         "metadata": {"shanyrak": str(spool)},
         **told["job"],

@@ -27,7 +27,9 @@ class Vault:
         with self._lock:
             if self._server is None:
                 self._server = _Server(_own_address(*self._towards), self._answer)
-                threading.Thread(target=self._server.serve_forever, name="ray-secrets", daemon=True).start()
+                threading.Thread(
+                    target=self._server.serve_forever, args=(0.1,), name="ray-secrets", daemon=True
+                ).start()
             key = os.urandom(32)
             self._held[token] = (key, dict(values))
             host, port = self._server.server_address[:2]
