@@ -10,7 +10,7 @@ from shanyrak.control.site import Site
 
 
 def day(folder: Path) -> dict[str, list[Any]]:
-    """The work and how it ended; its attempts, each with the grants that it was charged to; all that was granted."""
+    """The work and how it ended; its attempts, each with the grants that paid; all that was granted."""
     site = Site.open(folder)
     try:
         with site.journal.read() as rows:
@@ -24,8 +24,16 @@ def day(folder: Path) -> dict[str, list[Any]]:
                 for end in [json.loads(event.payload)]}  # fmt: skip
     finally:
         site.close()
+    # How many parts a grant paid in is a matter of times: what runs over its hold takes another.
     told = [
-        (*attempt, end["fate"], end["reason"], end["unit"], end["units"], [grant for grant, *_ in end["charges"]])
+        (
+            *attempt,
+            end["fate"],
+            end["reason"],
+            end["unit"],
+            end["units"],
+            sorted({grant for grant, *_ in end["charges"]}),
+        )
         for token, *attempt in attempts
         for end in [ends[token]]
     ]

@@ -125,7 +125,8 @@ def test_users_of_the_cluster(accounting: Cluster) -> None:
 def test_what_a_workspace_must_say_to_use_it(folder: Path) -> None:
     with trial(folder) as there:
         assert [(pool["engine"], pool["unit"], pool["nodes"], pool["units"]) for pool in there.pools] == [
-            ("slurm", "gpu", 2, 8)
+            ("slurm", "gpu", 2, 8),
+            ("slurm", "cpu", 1, len(os.sched_getaffinity(0))),
         ]
         settings = Settings.model_validate(there.settings)
         assert Slurm(settings).run("sinfo", "-h", "-o", "%D %T").split() == ["2", "idle"]

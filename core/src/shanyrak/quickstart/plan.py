@@ -54,6 +54,11 @@ class Workload:
         """The idempotency key: the same submission sent twice is one workload."""
         return f"quickstart-{self.label}"
 
+    @property
+    def env(self) -> dict[str, str]:
+        """As many threads as processors: without a limit the libraries take all that they see, which few engines hide."""
+        return dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self.cpus))
+
     def command(self, python: str) -> list[str]:
         """The words to execute, with `python` as the interpreter."""
         places = {"{python}": python, "{programs}": str(PROGRAMS), "{data}": str(DATA)}

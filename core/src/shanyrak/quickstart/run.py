@@ -83,7 +83,7 @@ class Quickstart:
             spec: dict[str, Any] = {
                 "project": work.project, "name": work.label, "command": work.command(sys.executable),
                 "cpus": min(work.cpus, cpus), "mem": work.memory, "walltime": work.walltime_s,
-                "array": work.array or "", "key": f"{work.key}-{times + 1}", "cwd": str(cwd),
+                "array": work.array or "", "key": f"{work.key}-{times + 1}", "cwd": str(cwd), "env": work.env,
                 "after": [self.ids[work.after]] if work.after else [],
             }  # fmt: skip
             self.ids[work.label] = self.site.submit(spec).id

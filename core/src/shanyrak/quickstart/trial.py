@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from shanyrak.control.init import commons_of
 from shanyrak.control.site import Site, default_manager, refuse_used
-from shanyrak.errors import PluginProblem, Problem, UsageProblem
+from shanyrak.errors import PluginProblem, Problem, UnfitProblem, UsageProblem
 from shanyrak.exchange import Trial
 
 if TYPE_CHECKING:
@@ -52,23 +52,25 @@ def over_trial(folder: Path, engine: str, tell: Callable[[str], None]) -> Iterat
 
 @contextmanager
 def _running(offer: Offer[Engine]) -> Iterator[Trial]:
-    """The trial, up. Its folder has a short name, as sockets need one, and goes with it."""
+    """The trial, up. Its folder has a short name, as sockets need one, and goes with it; what a failed one left is kept."""
     from shanyrak.plugins.loading import load
 
     function = load(offer.record.trial, offer.plugin)
     folder = Path(tempfile.mkdtemp(prefix="shanyrak-trial-"))
-    try:
-        with _ended_orderly():
+    with _ended_orderly():
+        try:
             with _faults_of(offer, "could not be brought up"):
                 running = function(folder)
                 trial = running.__enter__()
-            try:
-                yield trial
-            finally:
-                with _undisturbed(), _faults_of(offer, "could not be stopped"):
-                    running.__exit__(None, None, None)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        except UnfitProblem:  # it never began
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        try:
+            yield trial
+        finally:
+            with _undisturbed(), _faults_of(offer, "could not be stopped"):
+                running.__exit__(None, None, None)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _site(folder: Path, offer: Offer[Engine], trial: Trial) -> Site:

@@ -21,9 +21,10 @@ def start() -> Start:
     by_label = {work.label: work for work in plan.WORKLOADS}
 
     def run(label: str, cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-        command = [*by_label[label].command(sys.executable), *words]
+        work = by_label[label]
+        command = [*work.command(sys.executable), *words]
         return subprocess.run(
-            command, cwd=cwd, env=BARE | env, capture_output=True, text=True, timeout=600, check=False
+            command, cwd=cwd, env=BARE | work.env | env, capture_output=True, text=True, timeout=600, check=False
         )
 
     return run

@@ -105,7 +105,9 @@ def test_a_killed_search_goes_on_from_its_last_second(start, tmp_path):
     place = tmp_path / "leading-sectors.json"
     tried = [0]
     for _ in range(2):
-        with subprocess.Popen(work.command(sys.executable), cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            work.command(sys.executable), cwd=tmp_path, env=work.env, stdout=subprocess.PIPE, text=True
+        ) as process:
             assert process.stdout
             assert f"from number {tried[-1]:,}" in process.stdout.readline()
             assert "tried" in process.stdout.readline()

@@ -36,7 +36,7 @@ def test_no_image_is_both_learned_from_and_judged():
 def test_a_killed_training_goes_on_and_ends_the_same(trained, tmp_path):
     train = next(work for work in plan.WORKLOADS if work.label == "train")
     with subprocess.Popen(
-        train.command(sys.executable), cwd=tmp_path, env=BARE, stdout=subprocess.PIPE, text=True
+        train.command(sys.executable), cwd=tmp_path, env=BARE | train.env, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
         for line in process.stdout:
@@ -47,7 +47,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(trained, tmp_path):
     stopped = Network.load(tmp_path / "digits-network.npz").epochs
     assert 5 <= stopped < 40
     again = subprocess.run(
-        train.command(sys.executable), cwd=tmp_path, env=BARE, capture_output=True, text=True, check=True
+        train.command(sys.executable), cwd=tmp_path, env=BARE | train.env, capture_output=True, text=True, check=True
     )
     assert f"after epoch {stopped}" in again.stdout
     whole, parts = (Network.load(at / "digits-network.npz") for at in (trained, tmp_path))

@@ -27,6 +27,11 @@ def shanyrak_engines() -> Iterable[EngineRecord]:
     """The engine `slurm`."""
     return [
         EngineRecord(
-            "slurm", SUMMARY, "shanyrak_slurm.engine:make", CLAIMS, harness="shanyrak_slurm.harness:SlurmHarness"
-        )
+            "slurm",
+            SUMMARY,
+            "shanyrak_slurm.engine:make",
+            CLAIMS,
+            harness="shanyrak_slurm.harness:SlurmHarness",
+            trial="shanyrak_slurm.trial:trial",
+        )  # fmt: skip
     ]

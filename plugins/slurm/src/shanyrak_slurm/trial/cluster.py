@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -38,6 +38,11 @@ def lacking(accounting: bool = False, rest: bool = False) -> str:
     path = f"{os.environ.get('PATH', os.defpath)}:{ADMIN}"
     needed = (*ALWAYS, *(ACCOUNTING if accounting else ()), *(("slurmrestd",) if rest else ()))
     return next((name for name in needed if shutil.which(name, path=path) is None), "")
+
+
+def own_user() -> str:
+    """Who this process is, whatever its environment says."""
+    return pwd.getpwuid(os.geteuid()).pw_name
 
 
 class Cluster:
@@ -168,7 +173,7 @@ class Cluster:
 
     def token(self, user: str = "", lifespan: int = 3600) -> str:
         """A JWT of a user, for slurmrestd; it is valid for `lifespan` seconds."""
-        said = self.run("scontrol", "token", f"username={user or getpass.getuser()}", f"lifespan={lifespan}")
+        said = self.run("scontrol", "token", f"username={user or own_user()}", f"lifespan={lifespan}")
         return said.strip().removeprefix("SLURM_JWT=")
 
     def sql(self, statements: str) -> str:
@@ -198,7 +203,7 @@ class Cluster:
         port = self._ports.take()
         self.nodes = tuple(f"t{port}n{index}" for index in range(1, self._count + 1))
         plan = config.Plan(
-            home=home, user=getpass.getuser(), host=socket.gethostname().split(".")[0], nodes=self.nodes, units=self.units,
+            home=home, user=own_user(), host=socket.gethostname().split(".")[0], nodes=self.nodes, units=self.units,
             gpu=self.gpu, cpus=self.cpus, memory=self.memory, ctld=port, slurmd=tuple(self._ports.take() for _ in self.nodes),
             dbd=self._ports.take() if self.accounting else 0, sql=self._ports.take() if self.accounting else 0,
             track_groups=self.tracks, limit_memory=self.limits,
@@ -278,7 +283,7 @@ class Cluster:
             self._wait(f"slurmd.n{index}")
         if self.accounting:
             self.run("sacctmgr", "-i", "add", "account", "default", "Description=default", "Organization=default")
-            for user in dict.fromkeys((getpass.getuser(), *self.users)):
+            for user in dict.fromkeys((own_user(), *self.users)):
                 self.run("sacctmgr", "-i", "add", "user", user, "Account=default", "DefaultAccount=default")
 
     def _wait(self, name: str) -> None:
