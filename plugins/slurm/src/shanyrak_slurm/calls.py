@@ -13,10 +13,13 @@ from shanyrak.api import EngineProblem
 from shanyrak_slurm.settings import Settings
 
 UNREACHABLE = re.compile(
-    r"Unable to contact slurm|Zero Bytes were transmitted|Connection refused|Socket timed out|timed out on send/recv"
+    r"Unable to contact slurm|Zero Bytes were transmitted|Connection refused|Connection reset|Connection timed out"
+    r"|Communication \w+ failure|Message (?:send|receive) failure|Unexpected message|Broken pipe|Insane message"
+    r"|Header lengths|Resource temporarily unavailable|Unspecified error|Socket timed out|timed out on send/recv"
     r"|Unable to establish control|Unable to connect to database|Transport endpoint|in standby",
     re.IGNORECASE,
 )
+"""What is said when the way to a daemon failed: it may or may not have done what it was asked."""
 NOT_SENT = re.compile(r"connect failure|Connection refused|authentication|munge|configuration source", re.IGNORECASE)
 """Of those, what surely never reached slurmctld."""
 STRANGERS = re.compile(

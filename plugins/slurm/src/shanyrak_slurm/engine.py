@@ -274,7 +274,7 @@ class SlurmEngine:
         for entry in living:
             job = self.queue.find(entry, self.spool)
             if job and job.state in RUNNING and (note := self.spool.note(entry.token, entry.user)).ended_ms:
-                found[entry.token] = note.seen(entry.token)
+                found[entry.token] = self._verdict.of_note(entry, note)
         before, self._ghosts = self._ghosts, set(found)
         return {token: end for token, end in found.items() if token in before}
 

@@ -17,7 +17,7 @@ from shanyrak_slurm import past, script, times
 from shanyrak_slurm.book import Entry
 from shanyrak_slurm.calls import Slurm
 from shanyrak_slurm.jobs import Host, Job, seen
-from shanyrak_slurm.notes import Spool
+from shanyrak_slurm.notes import Note, Spool
 
 log = logging.getLogger("shanyrak.slurm")
 
@@ -27,6 +27,7 @@ ORPHAN_MS = 30_000
 """How long after slurmctld lost it a job's node has ended it, if the node answers."""
 TERMINATED = 128 + 15
 """The code of work that was ended by SIGTERM, as a shell gives it."""
+RESTARTED = "Slurm's controller restarted, and ended it"
 RESTART_MS = 60_000
 """How long after its start slurmctld may still find out that jobs ran which it did not know of."""
 
@@ -58,21 +59,29 @@ class Verdict:
             return end if end.cause else replace(end, exit_code=None, signal=0, cause="node", words=words)
         turned_away = end.exit_code == script.TURNED_AWAY and note.code != script.TURNED_AWAY
         if turned_away or (end.cause == "stopped" and 0 < note.began_ms < job.started_ms):
-            return note.seen(entry.token) if note.ended_ms else None
+            return self.of_note(entry, note) if note.ended_ms else None
         if end.cause != "stopped" or entry.stopped:
             return end
         if note.ended_ms and note.code != TERMINATED:
-            return note.seen(entry.token)  # it had ended by itself
+            return self.of_note(entry, note)  # it had ended by itself
         if self._restarted(job):
-            return replace(end, cause="node", words="Slurm's controller restarted, and ended it")
+            return replace(end, cause="node", words=RESTARTED)
         return end
 
+    def of_note(self, entry: Entry, note: Note) -> Seen:
+        """The end that the job itself noted. SIGTERM is Slurm's: asked for by us, or by a node that slurmctld did not know it on."""
+        end = note.seen(entry.token)
+        if note.launch or note.code != TERMINATED:
+            return end
+        cause = "walltime" if entry.over else "stopped" if entry.stopped else "node"
+        return replace(end, exit_code=None, signal=0, cause=cause, words=RESTARTED if cause == "node" else "")
+
     def _restarted(self, job: Job) -> bool:
-        """Whether slurmctld had come back shortly before this end, with what it knew some seconds earlier."""
-        try:
-            said = re.search(r"BOOT_TIME\s*=\s*(\S+)", self._slurm.run("scontrol", "show", "config"))
-        except EngineProblem:
-            return False
+        """Whether slurmctld had come back shortly before this end, with what it knew some seconds earlier.
+
+        Raises EngineProblem when it cannot be asked: then nothing is concluded yet.
+        """
+        said = re.search(r"BOOT_TIME\s*=\s*(\S+)", self._slurm.run("scontrol", "show", "config"))
         return said is not None and 0 <= job.ended_ms - times.ms(said[1]) < RESTART_MS
 
     def _past(self, entry: Entry) -> list[Job]:
@@ -101,7 +110,7 @@ class Verdict:
                 return end
         note = self._spool.note(entry.token, entry.user)
         if note.ended_ms or note.launch:
-            return note.seen(entry.token)
+            return self.of_note(entry, note)
         if not note.claimed or note.given_up:
             if self._spool.give_up(entry.token, entry.user):
                 return Seen(entry.token, "absent", words="Slurm lost it before it started", fenced=True)
