@@ -239,7 +239,7 @@ class SlurmEngine:
         now = _now()
         ended, shown, missing, over = [], [], [], []
         living = [entry for entry in entries if entry.seen is None]
-        ghosts = self._ended_long_ago(living)
+        ghosts = self._ghosts_among(living)
         for entry in living:
             job = self.queue.find(entry, self.spool)
             end = self._verdict.of_end(entry, job) if job and job.ended else ghosts.get(entry.token)
@@ -265,18 +265,23 @@ class SlurmEngine:
             self.book.over([entry.token for entry in over])
             self._cancel(over)
 
-    def _ended_long_ago(self, living: Sequence[Entry]) -> dict[str, Seen]:
-        """Ends that Slurm has missed: noted by jobs that it still shows as running, at two looks in a row."""
+    def _ghosts_among(self, living: Sequence[Entry]) -> dict[str, Seen]:
+        """The ends of those that Slurm shows as running by mistake, seen so at two looks in a row."""
         if time.monotonic() - self._noted < NOTES_S:
             return {}
         self._noted = time.monotonic()
         found = {}
         for entry in living:
             job = self.queue.find(entry, self.spool)
-            if job and job.state in RUNNING and (note := self.spool.note(entry.token, entry.user)).ended_ms:
-                found[entry.token] = self._verdict.of_note(entry, note)
+            if job and job.state in RUNNING and (end := self._verdict.of_ghost(entry, job)):
+                found[entry.token] = end
         before, self._ghosts = self._ghosts, set(found)
-        return {token: end for token, end in found.items() if token in before}
+        users = {entry.token: entry.user for entry in living}
+        return {
+            token: end
+            for token, end in found.items()
+            if token in before and (end.state == "ended" or self.spool.give_up(token, users[token]))
+        }
 
     def _seen(self, token: str, entry: Entry | None, fenced: bool) -> Seen:
         if entry is None:

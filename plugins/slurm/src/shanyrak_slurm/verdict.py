@@ -69,20 +69,33 @@ class Verdict:
         return end
 
     def of_note(self, entry: Entry, note: Note) -> Seen:
-        """The end that the job itself noted. SIGTERM is Slurm's: asked for by us, or by a node that slurmctld did not know it on."""
+        """The end that the job itself noted. SIGTERM is Slurm's: asked for by us, or of a job that it had lost."""
         end = note.seen(entry.token)
         if note.launch or note.code != TERMINATED:
             return end
         cause = "walltime" if entry.over else "stopped" if entry.stopped else "node"
         return replace(end, exit_code=None, signal=0, cause=cause, words=RESTARTED if cause == "node" else "")
 
-    def _restarted(self, job: Job) -> bool:
-        """Whether slurmctld had come back shortly before this end, with what it knew some seconds earlier.
+    def of_ghost(self, entry: Entry, job: Job) -> Seen | None:
+        """The end of an attempt that Slurm shows as running, when its notes say otherwise: slurmctld was dead meanwhile, and missed
+        its end, or that its node never heard of it. Ask twice, some time apart, before it is believed."""
+        note = self._spool.note(entry.token, entry.user)
+        if note.ended_ms:
+            return self.of_note(entry, note)
+        if not note.claimed and 0 < job.started_ms < self._booted_ms():
+            return Seen(
+                entry.token, "absent", words="Slurm's controller restarted, and its node never started it", fenced=True
+            )
+        return None
 
-        Raises EngineProblem when it cannot be asked: then nothing is concluded yet.
-        """
+    def _restarted(self, job: Job) -> bool:
+        """Whether slurmctld had come back shortly before this end, with what it knew some seconds earlier."""
+        return 0 <= job.ended_ms - self._booted_ms() < RESTART_MS
+
+    def _booted_ms(self) -> int:
+        """Since when slurmctld lives; raises EngineProblem when it cannot be asked: then nothing is concluded yet."""
         said = re.search(r"BOOT_TIME\s*=\s*(\S+)", self._slurm.run("scontrol", "show", "config"))
-        return said is not None and 0 <= job.ended_ms - times.ms(said[1]) < RESTART_MS
+        return times.ms(said[1]) if said else 0
 
     def _past(self, entry: Entry) -> list[Job]:
         """sacct's jobs of that name; none when it fails: then the notes tell, which need nobody."""
