@@ -264,6 +264,16 @@ class Site:
             for name, one in self.commons.sectors.items()
         }
 
+    def project_rules(self) -> dict[str, tuple[int, int]]:
+        """(weight, cap) of each project; a cap of -1 is none."""
+        with self.journal.read() as rows:
+            return {
+                project: (weight, cap)
+                for project, weight, cap in rows.all(
+                    "SELECT p.id, a.weight, a.cap FROM project p JOIN account a ON a.id = p.account ORDER BY p.id"
+                )
+            }
+
     def past(self) -> list[Ran]:
         """Every task that has ended, for a rehearsal of what was."""
         from shanyrak.control.past import ran

@@ -60,3 +60,36 @@ def doctor(frame: Frame, job: bool, as_json: bool) -> int:
         for level, subject, words, fix in findings:
             tell(f"{level:<5} {subject}: {words}" + (f" -> {fix}" if fix else ""))
     return 6 if any(finding.level == "bad" for finding in findings) else 0
+
+
+@slurm.command()
+@click.option("--dry-run", is_flag=True, help="Only show what would be called.")
+@click.option("--json", "as_json", is_flag=True, help="Print data.")
+@pass_frame
+def sync(frame: Frame, dry_run: bool, as_json: bool) -> int:
+    """Let Slurm schedule by this site's rules: bring its accounts, shares, limits, QOS and reservations to what grants, floors,
+    caps and windows say. What Shanyrak did not make there is never changed. Exit code 5 when Slurm declined some of it."""
+    import shlex
+
+    from shanyrak.api import emit_json, opened, tell
+
+    from shanyrak_slurm.export.run import synced
+
+    with opened(frame) as site:
+        done = synced(frame, site, dry_run)
+    if as_json:
+        emit_json({
+            "calls": [[step.program, *step.arguments] for step in done.steps],
+            "declined": [{"call": [step.program, *step.arguments], "said": said} for step, said in done.declined],
+            "drift": [{"what": one.what, "words": one.words, "who": one.who} for one in done.drift],
+        })  # fmt: skip
+        return 5 if done.declined else 0
+    for step in done.steps:
+        tell(shlex.join([step.program, *step.arguments]))
+    for step, said in done.declined:
+        tell(f"declined: {shlex.join([step.program, *step.arguments])}: {said}")
+    for one in done.drift:
+        tell(f"differs: {one.what} {one.words} -> {one.who}")
+    if not done.steps and not done.declined:
+        tell("Slurm holds what this site's rules say." if not done.drift else "Nothing else differs.")
+    return 5 if done.declined else 0
