@@ -103,7 +103,7 @@ def test_programs_that_are_not_there_or_too_old(cluster: Cluster, office: Make, 
     assert (only["subject"], only["level"]) == ("version", "bad") and "20.11" in only["fix"]
 
 
-def test_slurmrestd_and_its_token(cluster: Cluster, office: Make) -> None:
+def test_slurmrestd_and_its_token(cluster: Cluster, office: Make, tmp_path: Path) -> None:
     assert "slurmrestd" not in levels(office(cluster)), "who does not use it needs none"
     assert levels(office(cluster, slurm={"transport": "rest"}))["slurmrestd"] == "bad"
     gone = office(cluster, slurm={"transport": "rest", "rest_url": "http://127.0.0.1:9"})
@@ -111,6 +111,11 @@ def test_slurmrestd_and_its_token(cluster: Cluster, office: Make) -> None:
     if not cluster.rest_url:
         pytest.skip("slurmrestd is not installed here")
     assert levels(office(cluster, slurm={"rest_url": cluster.rest_url}))["slurmrestd"] == "good"
+    key = tmp_path / "other.key"
+    key.write_bytes(b"of some other slurmctld, 32 bytes")
+    key.chmod(0o600)
+    strange = office(cluster, slurm={"rest_url": cluster.rest_url, "rest_key": str(key)})
+    assert "does not take our token" in about(strange, "slurmrestd")["words"]
 
 
 def test_more_nodes_are_declared_than_there_are(cluster: Cluster, office: Make) -> None:

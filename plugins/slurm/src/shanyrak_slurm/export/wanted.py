@@ -17,17 +17,19 @@ TRES = {"gpu-second": "gres/gpu", "cpu-second": "cpu"}
 
 @dataclass(frozen=True, slots=True)
 class Facility:
-    """The pools that Slurm runs: what is counted there, how large a node is, which host plays which node."""
+    """The pools that Slurm runs: what is counted there, which host plays which node."""
 
     tres: tuple[str, ...]
     units: int
+    """Of a node, of the first of these."""
     total: int
     hosts: Mapping[str, str]
 
 
 def facility(site: Site, settings: Settings) -> Facility:
     """Raises EngineProblem when Slurm does not tell its nodes."""
-    cli, hosts, kinds, sizes, total = Cli(settings), dict[str, str](), set[str](), set[int](), 0
+    cli, hosts, total = Cli(settings), dict[str, str](), 0
+    sizes: dict[str, int] = {}
     for pool in site.commons.pools:
         if pool.engine != "slurm":
             continue
@@ -35,10 +37,11 @@ def facility(site: Site, settings: Settings) -> Facility:
         names = cli.slurm.run("scontrol", "show", "hostnames", own.nodes).split() if own.nodes else []
         declared = [Node(f"{pool.name}-{number}", pool.units, pool.cpus, pool.memory) for number in range(pool.nodes)]
         hosts |= Machine.of(declared, cli.hosts(own.partition), names, pool.unit).names
-        kinds.add(TRES[f"{pool.unit}-second"])
-        sizes.add(pool.units)
+        tres = TRES[f"{pool.unit}-second"]
+        sizes[tres] = max(sizes.get(tres, 1), pool.units)
         total += pool.nodes * pool.units
-    return Facility(tuple(sorted(kinds, reverse=True)), max(sizes, default=1), total, hosts)
+    kinds = tuple(sorted(sizes, reverse=True))  # GPUs come first
+    return Facility(kinds, sizes[kinds[0]] if kinds else 1, total, hosts)
 
 
 def wanted(site: Site, there: Facility, before: Mapping[str, Limits], now_ms: int) -> State:
