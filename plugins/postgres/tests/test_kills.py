@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import sys
@@ -63,29 +62,23 @@ def killed(server: Server, url: str, folder: Path, writers: int, kills: int, see
     draw, stop = random.Random(seed), folder / "stop"
     processes = []
     for number in range(writers):
-        out = open(folder / f"out{number}", "wb")  # noqa: SIM115  (open as long as the process)
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, "-c", WRITER, url, f"w{number}", str(stop)],
-                stdout=out,
-                stderr=subprocess.PIPE,
-                text=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )  # fmt: skip
-        )
+        with open(folder / f"out{number}", "wb") as out, open(folder / f"said{number}", "wb") as said:
+            command = [sys.executable, "-c", WRITER, url, f"w{number}", str(stop)]
+            processes.append(subprocess.Popen(command, stdout=out, stderr=said))
     try:
         for _ in range(kills):
             before = (folder / "out0").stat().st_size
             until = time.monotonic() + 120
             while (folder / "out0").stat().st_size < before + 60:
-                assert time.monotonic() < until and processes[0].poll() is None, processes[0].stderr.read()
+                assert time.monotonic() < until and processes[0].poll() is None, (folder / "said0").read_text()[-2000:]
                 time.sleep(0.01)
             time.sleep(draw.random() * 0.2)
             server.crash()
     finally:
         stop.write_text("")
-        told = [process.communicate(timeout=120)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0] * writers, told
+        codes = [process.wait(120) for process in processes]
+    told = [(folder / f"said{number}").read_text() for number in range(writers)]
+    assert codes == [0] * writers, told
     assert any("again" in one for one in told), "no writer noticed a kill"
     return sum(len((folder / f"out{number}").read_text().split()) for number in range(writers))
 

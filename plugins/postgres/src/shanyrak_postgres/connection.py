@@ -12,7 +12,7 @@ from psycopg.types.numeric import Int8Dumper
 from shanyrak.api import UnfitProblem
 
 from shanyrak_postgres.place import Place
-from shanyrak_postgres.problems import explained, unreached
+from shanyrak_postgres.problems import explained, lost, unreached
 
 LOCKS = 0x5368796E
 """The first number of the advisory locks; the second is the schema's. Whoever writes holds its schema's."""
@@ -62,10 +62,12 @@ def connect(place: Place, password: str, timeout_s: int, wait_s: float) -> Open:
         raise unreached(place.url, error) from None
     try:
         return Open(db, _prepare(db, place, wait_s))
-    except BaseException as error:
+    except psycopg.Error as error:
+        gone = db.closed
         db.close()
-        if isinstance(error, psycopg.Error):
-            raise explained(error, place.url, wait_s) from error
+        raise (lost(place.url, error) if gone else explained(error, place.url, wait_s)) from error
+    except BaseException:
+        db.close()
         raise
 
 

@@ -12,7 +12,7 @@ from shanyrak.testing import StoreHarness
 if TYPE_CHECKING:
     from shanyrak_postgres.server import Server
 
-SHARED = "SHANYRAK_POSTGRES"
+SHARED = "SHANYRAK_TEST_POSTGRES"
 """Keywords of libpq for a server that is used in place of one that is started; processes of a test find theirs by it."""
 
 _own: list[Server] = []

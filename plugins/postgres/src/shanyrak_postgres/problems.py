@@ -62,6 +62,8 @@ def lost(url: str, error: psycopg.Error, written: str = "nothing was written") -
 def explained(error: psycopg.Error, url: str, waited_s: float) -> Problem | psycopg.Error:
     """What a person can do about an error of a statement."""
     code, what = error.sqlstate or "", f"the journal {url}"
+    if is_loss(error):
+        return lost(url, error)
     if code in ("55P03", "40P01"):
         return Busy(url, waited_s)
     if code == "53100":
