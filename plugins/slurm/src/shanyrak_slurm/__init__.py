@@ -10,7 +10,10 @@ SUMMARY = "Runs work through a site's Slurm"
 
 PLUGIN = Plugin("slurm", "2", SUMMARY, settings="shanyrak_slurm.settings:Settings")
 
-CLAIMS = ("commands", "environment", "logs", "reuse", "times", "tree", "walltime")
+CLAIMS = (
+    "accounting", "commands", "daemon", "environment", "gpus", "hang", "logs", "memory", "nodes", "pending", "reuse", "signals",
+    "sites", "sizes", "survives", "tail", "times", "tree", "users", "walltime",
+)  # fmt: skip
 """What the conformance kit holds it to."""
 
 
