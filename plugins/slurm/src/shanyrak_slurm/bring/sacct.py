@@ -45,13 +45,14 @@ class Past:
     nodes: int
     cpus: int
     gpus: int
+    allocated: bool
     token: str = ""
     """Of an attempt, when it has such a name."""
 
     @property
     def ran(self) -> bool:
-        """It was given nodes at all."""
-        return self.started_ms > 0 and self.ended_ms >= self.started_ms and self.nodes > 0
+        """It was given nodes at all: of one that was cancelled before, some versions tell a start, and none an allocation."""
+        return self.allocated and 0 < self.started_ms <= self.ended_ms and self.nodes > 0
 
 
 def jobs(slurm: Slurm, since_ms: int, until_ms: int) -> Iterator[Past]:
@@ -96,7 +97,7 @@ def read(text: str) -> Iterator[Past]:
             user=it["User"], partition=it["Partition"], state=(it["State"].split() or [""])[0].rstrip("+"),
             submitted_ms=submitted, started_ms=started, ended_ms=ended, ran_ms=_number(it["ElapsedRaw"]) * 1000,
             limit_ms=_number(it["TimelimitRaw"]) * 60_000, nodes=_number(it["NNodes"]), cpus=_number(it["AllocCPUS"]),
-            gpus=gpus(it["AllocTRES"]),
+            gpus=gpus(it["AllocTRES"]), allocated=bool(it["AllocTRES"]),
         )  # fmt: skip
 
 
