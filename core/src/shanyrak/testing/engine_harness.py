@@ -120,7 +120,7 @@ class EngineHarness(Harness):
     def begun(self, engine: EngineProtocol, token: str) -> int:
         """How often work really started under the token, waited for until it did once."""
         path = self.work / f"{token}.starts"
-        eventually(path.exists, f"{token} starts")
+        eventually(lambda: path.exists() and path.read_text(), f"{token} starts")
         return len(path.read_text().splitlines())
 
     def never_begun(self, engine: EngineProtocol, token: str) -> bool:

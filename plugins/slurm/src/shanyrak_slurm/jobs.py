@@ -68,6 +68,13 @@ class Host:
     reason: str = ""
 
     @property
+    def answers(self) -> bool:
+        """Whether its slurmd does: then it has ended what slurmctld does not know."""
+        return "*" not in self.state and not self.state.lower().startswith(
+            ("down", "unknown", "fail", "error", "power")
+        )
+
+    @property
     def up(self) -> bool:
         """Whether work can start there: known states of health, and it answers."""
         words = self.state.lower().split("+")

@@ -131,7 +131,7 @@ class Verdict:
         if note.lives or now_ms - entry.missed_ms < ORPHAN_MS:
             return None
         host = self._host(note.node)
-        if host is None or not host.up:
+        if host is None or not host.answers:
             return None
         # Its lock is free, so its script is dead; where files cannot be locked, nobody can say so.
         fenced = note.lives is False
