@@ -30,7 +30,7 @@ ROOT = os.geteuid() == 0
 
 @contextmanager
 def tended(cluster: Cluster) -> Iterator[None]:
-    """With what a site's health check does: a slurmctld that lost jobs drains a node that knows their ids, and somebody must look."""
+    """With what a site's health check does: a slurmctld that lost jobs drains a node that knows their ids."""
     over = threading.Event()
 
     def tend() -> None:
