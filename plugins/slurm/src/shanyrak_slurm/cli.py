@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Sequence
+
+from shanyrak.api import EngineProblem
 
 from shanyrak_slurm import times
 from shanyrak_slurm.calls import Declined, Slurm
@@ -11,12 +14,14 @@ from shanyrak_slurm.jobs import Host, Job, Order
 from shanyrak_slurm.settings import Settings
 
 END = "\x1f"
-"""What ends each field: no name of a job has it."""
+"""What ends each field. A job's name is its owner's text and may hold this, too, and newlines: it stands last, and is
+ended by what nobody could know beforehand."""
 JOB_FIELDS = (
-    "ArrayJobID", "ArrayTaskID", "JobID", "Name", "State", "Reason", "exit_code",
+    "ArrayJobID", "ArrayTaskID", "JobID", "UserID", "State", "Reason", "exit_code",
     "SubmitTime", "StartTime", "EndTime", "TimeUsed", "BatchHost",
 )  # fmt: skip
 HOST_FIELDS = ("NodeList", "StateLong", "CPUs", "Memory", "Gres", "Reason")
+FIX = "see what `shanyrak slurm doctor` says of its version"
 GONE = ("Invalid job id", "already completing", "already completed", "Invalid job array")
 
 
@@ -40,7 +45,9 @@ class Cli:
         arguments = [f"--name={name}"] if name else []
         if self._mine:
             arguments.append(f"--user={os.geteuid()}")
-        return read_jobs(self.slurm.run("squeue", "-h", "-a", "-t", "all", "-O", _format(JOB_FIELDS), *arguments))
+        last = END + secrets.token_hex(8)
+        wanted = f"{_format(JOB_FIELDS)},Name:{last}"
+        return read_jobs(self.slurm.run("squeue", "-h", "-a", "-t", "all", "-O", wanted, *arguments), last)
 
     def cancel(self, name: str, ids: Sequence[str], user: str = "") -> None:
         try:
@@ -58,14 +65,26 @@ def _format(fields: Sequence[str]) -> str:
     return ",".join(f"{field}:{END}" for field in fields)
 
 
-def read_jobs(text: str) -> list[Job]:
-    """Jobs from squeue's lines. Raises ValueError for lines that are none."""
+def read_jobs(text: str, last: str) -> list[Job]:
+    """Jobs from squeue's records, each ended by `last`. Raises EngineProblem for records that are none."""
+    try:
+        return _read_jobs(text, last)
+    except ValueError:
+        raise EngineProblem("Slurm's squeue", "it prints what is not understood", FIX) from None
+
+
+def _read_jobs(text: str, last: str) -> list[Job]:
     found = []
-    for line in text.split("\n")[:-1]:
-        array, place, id_, name, state, reason, status, submitted, started, ended, used, node, _ = line.split(END)
+    *records, rest = text.split(f"{last}\n")
+    if rest:
+        raise ValueError(rest)
+    for record in records:
+        array, place, id_, user, state, reason, status, submitted, started, ended, used, node, name = record.split(
+            END, len(JOB_FIELDS)
+        )
         facts = (
             name, state, reason, int(status) if status.isdigit() else 0, times.ms(submitted), times.ms(started),
-            times.ms(ended), times.duration(used), "" if node == "n/a" else node, id_,
+            times.ms(ended), times.duration(used), "" if node == "n/a" else node, id_, user,
         )  # fmt: skip
         if place == "N/A":
             found.append(Job(id_, -1, *facts))
@@ -75,11 +94,16 @@ def read_jobs(text: str) -> list[Job]:
 
 
 def read_hosts(text: str) -> list[Host]:
-    """Nodes from sinfo's lines, each once."""
+    """Nodes from sinfo's lines, each once. Raises EngineProblem for lines that are none."""
     found: dict[str, Host] = {}
-    for line in text.split("\n")[:-1]:
-        name, state, cpus, memory, gres, reason, _ = line.split(END)
-        found[name] = Host(name, state, int(cpus), int(memory) << 20, gpus(gres), "" if reason == "none" else reason)
+    try:
+        for line in text.split(f"{END}\n")[:-1]:
+            name, state, cpus, memory, gres, reason = line.split(END)
+            found[name] = Host(
+                name, state, int(cpus), int(memory) << 20, gpus(gres), "" if reason == "none" else reason
+            )
+    except ValueError:
+        raise EngineProblem("Slurm's sinfo", "it prints what is not understood", FIX) from None
     return list(found.values())
 
 

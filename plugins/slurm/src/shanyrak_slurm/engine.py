@@ -70,7 +70,7 @@ class SlurmEngine:
         self.spool = Spool(self._spool_folder(folder), self.owners)
         self.book = Book(folder)
         self.slurm = Slurm(self.settings)
-        self.queue = Queue(transport(self.settings), self.settings.poll)
+        self.queue = Queue(transport(self.settings), self.settings.poll, self.owners)
         self._verdict = Verdict(self.slurm, self.spool, self._host)
         self._machine: tuple[float, Machine] | None = None
         self._noted = time.monotonic()
@@ -171,7 +171,7 @@ class SlurmEngine:
         doubtful = [entry for entry in entries if not entry.id and entry.seen is None]
         if doubtful:
             self.queue.look()
-            ids = {entry.name: self.queue.id_of(entry.name) for entry in doubtful}
+            ids = {entry.name: self.queue.id_of(entry) for entry in doubtful}
             self.book.took((name, id_) for name, id_ in ids.items() if id_)
         answers = {}
         now = _now()
@@ -301,7 +301,7 @@ class SlurmEngine:
             self.queue.look()
         by_job: dict[tuple[str, str], list[str]] = {}
         for entry in entries:
-            id_ = entry.id or self.queue.id_of(entry.name)
+            id_ = entry.id or self.queue.id_of(entry)
             if id_:
                 task = f"{id_}_{entry.place}" if entry.place >= 0 else id_
                 by_job.setdefault((entry.name, entry.user), []).append(task)

@@ -50,6 +50,8 @@ class Job:
     """Where its script runs."""
     raw: str = ""
     """The id that its script has as SLURM_JOB_ID; empty for tasks of an array that wait."""
+    user: str = ""
+    """The number (uid) of who it runs as; empty: not asked for."""
 
     @property
     def ended(self) -> bool:

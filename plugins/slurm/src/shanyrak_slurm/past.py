@@ -15,12 +15,12 @@ MARGIN_MS = 60_000
 """The clocks of this machine and Slurm's may differ by so much."""
 
 
-def find(slurm: Slurm, name: str, asked_ms: int) -> list[Job]:
-    """The jobs of a name since it was asked for; none where no accounts are kept. Raises EngineProblem."""
+def find(slurm: Slurm, name: str, user: str, asked_ms: int) -> list[Job]:
+    """The jobs of a user under a name since it was asked for; none where no accounts are kept. Raises EngineProblem."""
     since = datetime.fromtimestamp((asked_ms - MARGIN_MS) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     try:
         text = slurm.run(
-            "sacct", "-n", "-P", "-X", "--allusers", f"--name={name}", f"--starttime={since}", "--endtime=now",
+            "sacct", "-n", "-P", "-X", f"--user={user}", f"--name={name}", f"--starttime={since}", "--endtime=now",
             f"--format={','.join(FIELDS)}",
         )  # fmt: skip
     except EngineProblem as problem:
@@ -40,7 +40,7 @@ def read(text: str) -> list[Job]:
         status = (int(code) << 8) + int(signal) if code.isdigit() and signal.isdigit() else 0
         number, _, place = id_.partition("_")
         facts = (
-            name, state.split()[0], "", status, times.ms(submitted), times.ms(started), times.ms(ended), 0, node, raw,
+            name, state.partition(" ")[0], "", status, times.ms(submitted), times.ms(started), times.ms(ended), 0, node, raw,
         )  # fmt: skip
         if not place:
             found.append(Job(number, -1, *facts))

@@ -1,8 +1,15 @@
-"""The newest look at Slurm's queue: one call for all jobs, not more often than the site wants."""
+"""The newest look at Slurm's queue: one call for all jobs, not more often than the site wants.
+
+Anybody can give a job the name of another's: only jobs of the user whose work it is are looked at.
+"""
 
 from __future__ import annotations
 
+import pwd
 import time
+from functools import cache
+
+from shanyrak.api import EngineProblem
 
 from shanyrak_slurm.book import Entry
 from shanyrak_slurm.jobs import Job, Transport
@@ -10,23 +17,24 @@ from shanyrak_slurm.notes import Spool
 
 
 class Queue:
-    """What slurmctld showed when it was last looked at, by name and place."""
+    """What slurmctld showed when it was last looked at, by user, name and place. Without `owners` all jobs are this user's."""
 
-    def __init__(self, transport: Transport, poll_s: float) -> None:
-        self.transport, self._poll = transport, poll_s
+    def __init__(self, transport: Transport, poll_s: float, owners: bool) -> None:
+        self.transport, self._poll, self._owners = transport, poll_s, owners
         self._looked = float("-inf")
-        self._jobs: dict[tuple[str, int], list[Job]] = {}
-        self._ids: dict[str, str] = {}
+        self._jobs: dict[tuple[str, str, int], list[Job]] = {}
+        self._ids: dict[tuple[str, str], str] = {}
 
     def look(self) -> None:
         """Look again, unless that was just now. Raises EngineProblem: then nothing may be concluded."""
         if time.monotonic() - self._looked < self._poll:
             return
-        jobs: dict[tuple[str, int], list[Job]] = {}
-        ids: dict[str, str] = {}
+        jobs: dict[tuple[str, str, int], list[Job]] = {}
+        ids: dict[tuple[str, str], str] = {}
         for job in self.transport.jobs():
-            jobs.setdefault((job.name, job.place), []).append(job)
-            ids[job.name] = job.id.partition("_")[0]
+            user = job.user if self._owners else ""
+            jobs.setdefault((user, job.name, job.place), []).append(job)
+            ids[user, job.name] = job.id.partition("_")[0]
         self._jobs, self._ids = jobs, ids
         self._looked = time.monotonic()
 
@@ -34,14 +42,26 @@ class Queue:
         """Something was asked for: the next look is a new one."""
         self._looked = float("-inf")
 
-    def id_of(self, name: str) -> str:
-        """Slurm's id of the job of that name, or empty."""
-        return self._ids.get(name, "")
+    def id_of(self, entry: Entry) -> str:
+        """Slurm's id of the job that an attempt is in, or empty."""
+        return self._ids.get((self._user(entry), entry.name), "")
 
     def find(self, entry: Entry, spool: Spool) -> Job | None:
         """The job of an attempt: of several under its name the one that claimed the token, then one that lives."""
-        found = self._jobs.get((entry.name, entry.place), [])
+        found = self._jobs.get((self._user(entry), entry.name, entry.place), [])
         if len(found) < 2:
             return found[0] if found else None
         claimed = spool.note(entry.token, entry.user).job
         return max(found, key=lambda job: (job.raw == claimed, not job.ended, job.submitted_ms))
+
+    def _user(self, entry: Entry) -> str:
+        return number(entry.user) if self._owners else ""
+
+
+@cache
+def number(user: str) -> str:
+    """A user's number. Raises EngineProblem when the system knows none now: of their jobs nothing can be concluded."""
+    try:
+        return str(pwd.getpwnam(user).pw_uid)
+    except KeyError:
+        raise EngineProblem("engine slurm", f"this machine knows no user {user} now", "see `getent passwd`") from None

@@ -100,7 +100,7 @@ class Verdict:
     def _past(self, entry: Entry) -> list[Job]:
         """sacct's jobs of that name; none when it fails: then the notes tell, which need nobody."""
         try:
-            return past.find(self._slurm, entry.name, entry.asked_ms)
+            return past.find(self._slurm, entry.name, entry.user, entry.asked_ms)
         except EngineProblem as problem:
             log.warning("%s", problem)
             return []
