@@ -78,8 +78,8 @@ class Host:
 
     @property
     def up(self) -> bool:
-        """Whether work can start there: known states of health, and it answers."""
-        words = self.state.lower().split("+")
+        """Whether work can start there: known states of health, and it answers. A node that sleeps is woken by Slurm."""
+        words = self.state.lower().rstrip("-~#+").split("+")
         healthy = {
             "idle",
             "mixed",

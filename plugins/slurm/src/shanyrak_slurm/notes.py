@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from shanyrak.api import EngineProblem, Seen
 
 from shanyrak_slurm.jobs import exit_of
 
+GIVEN_UP = 0o500
+"""Mode of the folder of a token that was given up. A script makes it with 0700."""
 LONGEST = 4000
 """Bytes of a note that are read."""
 
@@ -64,23 +67,30 @@ class Spool:
         """Where the tokens of a user's work are; made when it is not there."""
         if not self.owners:
             return self.folder
-        import pwd
-
-        entry = pwd.getpwnam(user)
         home = self.folder / user
-        home.mkdir(mode=0o700, exist_ok=True)
-        if home.stat().st_uid != entry.pw_uid:
-            os.chown(home, entry.pw_uid, entry.pw_gid)
+        try:
+            entry = pwd.getpwnam(user)
+            home.mkdir(mode=0o700, exist_ok=True)
+            if home.stat().st_uid != entry.pw_uid:
+                os.chown(home, entry.pw_uid, entry.pw_gid)
+        except KeyError:
+            raise self._problem(f"there is no user {user} now") from None
+        except OSError as problem:
+            raise self._problem(problem.strerror or str(problem)) from None
         return home
 
     def give_up(self, token: str, user: str) -> bool:
-        """Claim the token, so that no job starts under it any more; False when one has started before."""
+        """Claim the token, so that no job starts under it any more; False when one has started before.
+
+        One step, since this may be killed: it is the mode of the folder that says who made it.
+        """
         folder = self.of(user) / token
         try:
-            folder.mkdir(mode=0o700)
+            folder.mkdir(mode=GIVEN_UP)
         except FileExistsError:
             return self.note(token, user).given_up
-        (folder / "given-up").touch()
+        except OSError as problem:
+            raise self._problem(problem.strerror or str(problem)) from None
         return True
 
     def note(self, token: str, user: str) -> Note:
@@ -94,7 +104,7 @@ class Spool:
             known = len(began) == 3
             over = len(end) == 2 and all(word.isdigit() for word in end)
             return Note(
-                claimed=True, given_up=_there(handle, "given-up"),
+                claimed=True, given_up=stat.S_IMODE(os.fstat(handle).st_mode) == GIVEN_UP,
                 job=began[0] if known else "", node=began[1] if known else "", began_ms=_ms(began[2]) if known else 0,
                 ended_ms=_ms(end[1]) if over else 0, code=int(end[0]) if over else 0,
                 launch=self._text(handle, "launch").strip()[:500], lives=_locked(handle, "life"),
@@ -113,12 +123,21 @@ class Spool:
             os.close(handle)
 
     def _open(self, token: str, user: str) -> int:
-        """The folder of a token, or -1."""
+        """The folder of a token, or -1. Raises EngineProblem when it cannot be said whether there is one."""
         home = self.folder / user if self.owners else self.folder
         try:
             return os.open(home / token, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        except OSError:
-            return -1
+        except (FileNotFoundError, NotADirectoryError):  # also a link
+            if self.folder.is_dir():
+                return -1
+            raise self._problem("it is not there") from None
+        except OSError as problem:
+            raise self._problem(problem.strerror or str(problem)) from None
+
+    def _problem(self, why: str) -> EngineProblem:
+        return EngineProblem(
+            f"the spool {self.folder}", why, "see that the disk of [plugins.slurm] spool is there and has room"
+        )
 
     def _text(self, folder: int, name: str) -> str:
         return self._read(folder, name, 0, LONGEST).decode(errors="replace")
@@ -129,20 +148,28 @@ class Spool:
         except OSError:
             return b""
         with open(handle, "rb") as file:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.fstat(folder).st_uid:
+            if not _own(handle, folder):
                 return b""
+            status = os.fstat(handle)
             file.seek(max(0, status.st_size + offset) if offset < 0 else min(offset, status.st_size))
             return file.read(max(0, limit))
+
+
+def _own(handle: int, folder: int) -> bool:
+    """Whether it is a file of who owns the folder."""
+    status = os.fstat(handle)
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.fstat(folder).st_uid
 
 
 def _locked(folder: int, name: str) -> bool | None:
     try:
         handle = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        return None
     with open(handle, "rb") as file:
-        if file.read(1):
+        if not _own(handle, folder) or file.read(1):
             return None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -151,14 +178,6 @@ def _locked(folder: int, name: str) -> bool | None:
         except OSError:
             return None
     return False
-
-
-def _there(folder: int, name: str) -> bool:
-    try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except OSError:
-        return False
-    return True
 
 
 def _ms(text: str) -> int:

@@ -22,6 +22,7 @@ TURNED_AWAY = 75
 HEAD = """\
 #!/bin/sh
 # Work of Shanyrak. The folder of an attempt is made once: what comes second under the same token does not start.
+unset TZ SLURM_TIME_FORMAT SLURM_BITSTR_LEN  # they were sbatch's
 umask 077
 """
 CLAIM = """\
@@ -34,12 +35,13 @@ mkdir "$shanyrak_note" 2>/dev/null || {{
 exec >"$shanyrak_note/stdout" 2>"$shanyrak_note/stderr" </dev/null
 exec 9>"$shanyrak_note/life"
 flock -n 9 2>/dev/null || echo unlocked >&9
-echo "$SLURM_JOB_ID ${{SLURMD_NODENAME:-$(hostname)}} $(date +%s%3N)" >"$shanyrak_note/began"
+echo "$SLURM_JOB_ID ${{SLURMD_NODENAME:-$(hostname)}} $(date +%s%3N)" >"$shanyrak_note/began" || exit 1
 never() {{
     printf '%s\\n' "$1" >"$shanyrak_note/launch"
     printf '%s\\n' "$1" >&2
     exit 127
 }}
+shanyrak_path=$PATH
 """
 RUN = """\
 cd {cwd} 2>/dev/null || never {no_folder}
@@ -55,6 +57,7 @@ while kill -0 $shanyrak_child 2>/dev/null; do  # a signal ended the wait, not th
     wait $shanyrak_child
     shanyrak_code=$?
 done
+PATH=$shanyrak_path
 echo "$shanyrak_code $(date +%s%3N)" >"$shanyrak_note/end.part" && mv "$shanyrak_note/end.part" "$shanyrak_note/end"
 exit $shanyrak_code
 """

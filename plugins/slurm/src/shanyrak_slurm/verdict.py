@@ -54,7 +54,7 @@ class Verdict:
         note = self._spool.note(entry.token, entry.user)
         if note.launch:
             return replace(end, exit_code=None, signal=0, cause="launch", words=note.launch)
-        if not note.claimed and end.cause != "stopped":
+        if not note.job and not note.given_up and end.cause != "stopped":
             words = f"its script could not write to {self._spool.folder} on {job.node or 'its node'}"
             return end if end.cause else replace(end, exit_code=None, signal=0, cause="node", words=words)
         turned_away = end.exit_code == script.TURNED_AWAY and note.code != script.TURNED_AWAY
@@ -130,6 +130,9 @@ class Verdict:
             return None  # it started just now
         if note.lives or now_ms - entry.missed_ms < ORPHAN_MS:
             return None
+        if not note.job:
+            words = "Slurm lost it before its command started"
+            return Seen(entry.token, "absent", words=words, fenced=note.lives is False)
         host = self._host(note.node)
         if host is None or not host.answers:
             return None
