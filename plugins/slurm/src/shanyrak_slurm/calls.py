@@ -26,6 +26,8 @@ STRANGERS = re.compile(
     r"Invalid authentication credential|Protocol authentication error|Authentication type mismatch|munge",
     re.IGNORECASE,
 )
+OLD = re.compile(r"unrecognized option|invalid option|format specification", re.IGNORECASE)
+"""What a Slurm says that lacks what is needed here."""
 NOISE = re.compile(r"^(\w+): (?:error: )*(?:Batch job submission failed: )?")
 
 
@@ -100,13 +102,14 @@ def explain(program: str, text: str) -> EngineProblem:
         return Unreachable(what, said, "see that munged runs with the same key on all machines (`munge -n | unmunge`)")
     if UNREACHABLE.search(text):
         return Unreachable(what, said, "see that slurmctld runs: `scontrol ping`")
+    if OLD.search(text):
+        return EngineProblem(what, said, "see what `shanyrak slurm doctor` says of its version")
     if "configuration source" in text:
         return Unreachable(what, said, "set [plugins.slurm] conf to the site's slurm.conf")
     return Declined(what, said)
 
 
 def words(text: str) -> str:
-    """The last complaint of a program in one line, without its name before it."""
-    lines = [NOISE.sub("", line.strip()) for line in text.splitlines()]
-    kept = [line for line in lines if line]
-    return kept[-1][:500].rstrip(".") if kept else ""
+    """What a program complained of in one line, without its name: the last complaint alone rarely names the limit or partition."""
+    lines = [NOISE.sub("", line.strip()).rstrip(".") for line in text.splitlines()]
+    return "; ".join(dict.fromkeys(line for line in lines if line and not line.startswith("Try ")))[:500]
