@@ -62,25 +62,28 @@ class Book:
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(TABLES)
 
-    def intend(self, name: str, user: str, asked_ms: int, attempts: Sequence[tuple[str, int, int]]) -> None:
-        """A job will be asked for, with its (token, place, walltime) attempts. Durable when it returns."""
+    def intend(self, jobs: Iterable[tuple[str, str, int, Sequence[tuple[str, int, int]]]]) -> None:
+        """These jobs will be asked for: (name, user, when, attempts as (token, place, walltime)). Durable when it returns."""
         with self._writing():
-            self._db.execute("INSERT INTO job VALUES (?, '', ?, ?, ?)", (name, user, asked_ms, len(attempts)))
-            self._db.executemany(
-                "INSERT INTO attempt (token, job, place, walltime) VALUES (?, ?, ?, ?)",
-                [(token, name, place, walltime) for token, place, walltime in attempts],
-            )
+            for name, user, asked_ms, attempts in jobs:
+                self._db.execute("INSERT INTO job VALUES (?, '', ?, ?, ?)", (name, user, asked_ms, len(attempts)))
+                self._db.executemany(
+                    "INSERT INTO attempt (token, job, place, walltime) VALUES (?, ?, ?, ?)",
+                    [(token, name, place, walltime) for token, place, walltime in attempts],
+                )
 
     def took(self, ids: Iterable[tuple[str, str]]) -> None:
         """Slurm gave these (name, id)."""
         with self._writing():
             self._db.executemany("UPDATE job SET id = ? WHERE name = ?", [(id_, name) for name, id_ in ids])
 
-    def refused(self, name: str) -> None:
-        """Slurm did not take it: nothing runs under its tokens."""
-        with self._writing():
-            self._db.execute("DELETE FROM attempt WHERE job = ?", (name,))
-            self._db.execute("DELETE FROM job WHERE name = ?", (name,))
+    def refused(self, names: Iterable[str]) -> None:
+        """Slurm did not take these: nothing runs under their tokens."""
+        gone = [(name,) for name in names]
+        if gone:
+            with self._writing():
+                self._db.executemany("DELETE FROM attempt WHERE job = ?", gone)
+                self._db.executemany("DELETE FROM job WHERE name = ?", gone)
 
     def ended(self, seen: Iterable[Seen]) -> None:
         """How these ended, for good."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pwd
 import re
@@ -13,8 +14,9 @@ from pathlib import Path
 from shanyrak.api import EngineContext, EngineProblem, Launch, Launched, Node, Seen
 
 from shanyrak_slurm import orders, script
+from shanyrak_slurm.asking import Skipped, ask, untaken
 from shanyrak_slurm.book import Book, Entry
-from shanyrak_slurm.calls import NOT_SENT, Declined, Slurm, Unreachable
+from shanyrak_slurm.calls import Declined, Slurm
 from shanyrak_slurm.jobs import RUNNING, Host, Transport
 from shanyrak_slurm.machine import Machine
 from shanyrak_slurm.notes import Spool
@@ -23,14 +25,18 @@ from shanyrak_slurm.queue import Queue
 from shanyrak_slurm.settings import Settings
 from shanyrak_slurm.verdict import DOUBT_MS, Verdict
 
+log = logging.getLogger("shanyrak.slurm")
+
 TOKEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,150}")
+INTENTS = 64
+"""Calls of sbatch whose intents are written down in one go: the most that a kill leaves in doubt."""
 NOTES_S = 30.0
 """How often the notes of what Slurm says is running are read: it may have missed an end while slurmctld was dead."""
 HOSTS_S = 10.0
 """How long what Slurm said of its nodes is good for."""
 IMPOSSIBLE = re.compile(
     r"node configuration is not available|time limit is invalid|count specification invalid|Memory required"
-    r"|More processors requested|size specification",
+    r"|More processors requested|size specification|Memory specification",
     re.IGNORECASE,
 )
 """Refusals that no waiting changes: the request is at fault."""
@@ -188,48 +194,44 @@ class SlurmEngine:
         return answers
 
     def _submit(self, batches: Sequence[Batch]) -> dict[str, Launched]:
+        """Answers for what Slurm answered. Raises what went wrong only when it answered nothing."""
         answers: dict[str, Launched] = {}
-        took: list[tuple[str, str]] = []
-        try:
-            for batch in batches:
-                first = batch.launches[0]
-                if 0 < first.not_after_ms < time.monotonic() * 1000:
-                    late = "it was asked for too late: another controller may act by now"
-                    answers |= {one.token: Launched(one.token, refused=late) for one in batch.launches}
-                    continue
-                try:
-                    id_ = self._ask(batch)
-                except Declined as problem:
-                    fault = bool(IMPOSSIBLE.search(problem.said))
-                    words = f"Slurm: {problem.said}"
+        for first in range(0, len(batches), INTENTS):
+            trouble = None
+            for batch, said in self._ask(batches[first : first + INTENTS]):
+                if isinstance(said, str):
+                    for one, (_, place, _) in zip(batch.launches, batch.attempts(), strict=True):
+                        answers[one.token] = Launched(one.token, handle=said if place < 0 else f"{said}_{place}")
+                elif isinstance(said, Declined):
+                    fault, words = bool(IMPOSSIBLE.search(said.said)), f"Slurm: {said.said}"
                     answers |= {
                         one.token: Launched(one.token, refused=words, user_fault=fault) for one in batch.launches
                     }
-                    continue
-                took.append((batch.name, id_))
-                for one, (_, place, _) in zip(batch.launches, batch.attempts(), strict=True):
-                    answers[one.token] = Launched(one.token, handle=id_ if place < 0 else f"{id_}_{place}")
-        finally:
-            if took:
-                self.book.took(took)
+                elif trouble is None or isinstance(trouble, Skipped):
+                    trouble = said
+            if trouble and not answers:
+                raise trouble
+            if trouble:
+                log.warning("%s", trouble)
+                break
         return answers
 
-    def _ask(self, batch: Batch) -> str:
-        """One call of sbatch, its intent in the book first. What surely did not reach Slurm is taken out of the book again."""
-        user = batch.launches[0].user
-        folder = self.spool.of(user)
-        asked = orders.order(batch, self.pool, self._hosts().names, str(folder), user if self.owners else "")
-        self.book.intend(batch.name, user, _now(), batch.attempts())
+    def _ask(self, batches: Sequence[Batch]) -> list[tuple[Batch, str | EngineProblem]]:
+        """A call of sbatch for each, the intents in the book first. What surely did not reach Slurm is taken out of it again."""
+        users = [batch.launches[0].user for batch in batches]
+        spools = {user: str(self.spool.of(user)) for user in users}
+        hosts = self._hosts().names
+        calls = [
+            (orders.order(batch, self.pool, hosts, spools[user], user if self.owners else ""), batch.launches[0].not_after_ms)
+            for batch, user in zip(batches, users, strict=True)
+        ]  # fmt: skip
+        now = _now()
+        self.book.intend((batch.name, user, now, batch.attempts()) for batch, user in zip(batches, users, strict=True))
         self.queue.stale()
-        try:
-            return self.queue.transport.submit(asked)
-        except Declined:
-            self.book.refused(batch.name)
-            raise
-        except Unreachable as problem:
-            if NOT_SENT.search(str(problem)):
-                self.book.refused(batch.name)
-            raise
+        said = list(zip(batches, ask(self.queue.transport, calls), strict=True))
+        self.book.took((batch.name, one) for batch, one in said if isinstance(one, str))
+        self.book.refused(batch.name for batch, one in said if untaken(one))
+        return said
 
     # ---- observing ----------------------------------------------------------------------------------------
 

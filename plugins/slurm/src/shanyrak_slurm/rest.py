@@ -7,6 +7,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import threading
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,10 +29,11 @@ WHAT = "slurmrestd"
 
 
 class Rest(Cli):
-    """`Transport` whose submissions go over HTTP, on one connection that is kept."""
+    """`Transport` whose submissions go over HTTP, on a connection of each thread that is kept."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
+        self.settings = settings
         address = urlsplit(settings.rest_url)
         if address.scheme not in ("http", "https") or not address.hostname:
             raise EngineProblem(
@@ -39,8 +41,8 @@ class Rest(Cli):
                 f"rest_url is {settings.rest_url!r}",
                 "set it to an address such as http://127.0.0.1:6820",
             )
-        kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(address.hostname, address.port, timeout=settings.timeout)
+        self._address = address
+        self._own = threading.local()
         self._tokens = Tokens(settings, self.slurm)
         self._version = 0
 
@@ -86,25 +88,35 @@ class Rest(Cli):
             raise Declined(WHAT, words)
         return said
 
+    @property
+    def _connection(self) -> http.client.HTTPConnection:
+        """This thread's."""
+        if not hasattr(self._own, "connection"):
+            kind = http.client.HTTPSConnection if self._address.scheme == "https" else http.client.HTTPConnection
+            self._own.connection = kind(self._address.hostname or "", self._address.port, timeout=self.settings.timeout)
+        connection: http.client.HTTPConnection = self._own.connection
+        return connection
+
     def _call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, Any]]:
-        fresh = self._connection.sock is None
+        connection = self._connection
+        fresh = connection.sock is None
         try:
             if fresh:
-                self._connection.connect()
+                connection.connect()
         except OSError as problem:
-            self._connection.close()
+            connection.close()
             raise Unreachable(WHAT, f"connect failure: {problem.strerror or problem}", "see that it runs") from None
         try:
-            self._connection.request(method, path, body, dict(headers))
-            answer = self._connection.getresponse()
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
             text = answer.read()
         except http.client.RemoteDisconnected:
-            self._connection.close()
+            connection.close()
             if fresh:
                 raise Unreachable(WHAT, "it went away in the middle of a call", "see its log") from None
             return self._call(method, path, headers, body)  # it had closed the kept connection before
         except (OSError, http.client.HTTPException) as problem:
-            self._connection.close()
+            connection.close()
             raise Unreachable(WHAT, str(problem) or type(problem).__name__, "see that it runs") from None
         try:
             said = json.loads(text or b"{}")
