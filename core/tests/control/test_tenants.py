@@ -96,3 +96,8 @@ def test_a_cap_of_a_project_holds(bench: Bench) -> None:
     with bench.controller() as controller:
         settle(controller)
         assert len(bench.engine().live()) == 3
+
+
+def test_weight_and_cap_of_each_project(bench: Bench) -> None:
+    bench.site.add_project("x", "startup", "o", 3, 12)
+    assert bench.site.project_rules() == {"p": (1, -1), "x": (3, 12)}

@@ -71,6 +71,7 @@ def test_accounts_named_by_project_are_looked_at_one_by_one(accounting: Cluster,
     assert "unheard-of" in about(here, "pool gpu: account {project}")["words"]
 
 
+@pytest.mark.engines
 def test_no_slurmctld_and_a_wrong_munge_key_are_told_apart(cluster: Cluster, office: Make, tmp_path: Path) -> None:
     def conf(name: str, *changes: tuple[str, str]) -> str:
         text = cluster.conf.read_text()
