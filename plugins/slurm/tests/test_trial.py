@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -95,6 +97,25 @@ def test_daemons_are_killed_and_come_back(folder: Path) -> None:
         assert cluster.run("squeue", "-h", "-o", "%A").split() == [job]
         cluster.kill("slurmctld", signal.SIGSTOP)
         assert cluster.pid("slurmctld")  # it hangs, and is ended all the same
+
+
+def test_when_its_process_is_killed_all_of_it_goes(folder: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from shanyrak_slurm.trial import Cluster\n"
+        f"cluster = Cluster(Path({str(folder)!r})); cluster.start()\n"
+        "cluster.run('sbatch', '-o', '/dev/null', '--wrap', 'sleep 306')\n"
+        "print(*cluster.nodes, flush=True); time.sleep(300)\n"
+    )
+    starter = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert starter.stdout is not None
+    nodes = starter.stdout.readline().split()
+    daemons = [int(note.read_text().split()[0]) for note in (folder / "run").glob("*.started")]
+    assert len(nodes) == 2 and len(daemons) == 4 and all(lives(pid) for pid in daemons)
+    starter.kill()
+    starter.wait()
+    assert until(lambda: not any(lives(pid) for pid in daemons))
+    assert until(lambda: left(folder, nodes) == set())
+    assert until(lambda: not [path for node in nodes for path in Path("/sys/fs/cgroup").glob(f"*/slurm_{node}")])
 
 
 def test_a_start_that_fails_leaves_nothing(folder: Path) -> None:

@@ -16,10 +16,11 @@ from typing import Self
 
 from shanyrak.api import EngineProblem, UnfitProblem
 
-from shanyrak_slurm.trial import config, groups, leftovers
+from shanyrak_slurm.trial import config, groups, warden
 from shanyrak_slurm.trial.daemons import Daemon
 from shanyrak_slurm.trial.database import Database
 from shanyrak_slurm.trial.ports import Ports, listens
+from shanyrak_slurm.trial.remains import Remains
 
 ADMIN = "/usr/sbin:/sbin"
 """Where daemons are that an ordinary user's PATH may lack."""
@@ -85,6 +86,7 @@ class Cluster:
         self._ports = Ports()
         self._daemons: dict[str, Daemon] = {}
         self._database: Database | None = None
+        self._warden: subprocess.Popen[bytes] | None = None
 
     # ---- all of it ------------------------------------------------------------------------------------------
 
@@ -106,6 +108,7 @@ class Cluster:
         self.stop()
         try:
             self._write()
+            self._warden = warden.watch(self._remains())
             self._begin_all()
         except BaseException:
             self.stop()
@@ -114,17 +117,21 @@ class Cluster:
     def stop(self) -> None:
         """Nothing of it runs afterwards, whatever happened before; logs stay in `folder`/log.
 
-        What it kept is thrown away, so that nobody needs to be asked: daemons, then what is left of jobs.
+        What it kept is thrown away, so that nobody needs to be asked. When this process is killed, its warden does the same.
         """
-        for name in sorted(self._daemons, key=self._order, reverse=True):
-            self._daemons[name].kill(signal.SIGKILL)
-        leftovers.end_all(self.folder, self.nodes)
-        if self._database is not None:
-            self._database.remove()
-        if self._home != self.folder:
-            self._home.unlink(missing_ok=True)
-        self._daemons, self._database, self._home = {}, None, self.folder
+        self._remains().end()
+        for daemon in self._daemons.values():
+            daemon.kill(signal.SIGKILL)  # gone already: this takes away what remains of a child
+        if self._warden is not None:
+            warden.dismiss(self._warden)
+        self._daemons, self._database, self._warden, self._home = {}, None, None, self.folder
         self._ports.release()
+
+    def _remains(self) -> Remains:
+        away = [str(self._home)] if self._home != self.folder.absolute() and self._home.is_symlink() else []
+        if self._database is not None:
+            away.append(str(self._database.folder))
+        return Remains(str(self.folder.absolute()), self.nodes, away)
 
     # ---- one of it ------------------------------------------------------------------------------------------
 

@@ -70,7 +70,3 @@ class Database:
             ["mariadb", "--no-defaults", f"--socket={self.socket}", "-u", "root", "-N", "-B"],
             input=statements, env=env, capture_output=True, text=True, check=False,
         )  # fmt: skip
-
-    def remove(self) -> None:
-        """The data go with the trial."""
-        shutil.rmtree(self.folder, ignore_errors=True)
