@@ -121,7 +121,7 @@ def test_what_was_decided_is_decided_again(lived: Bench, tmp_path: Path) -> None
 
 
 def test_another_version_is_not_re_runnable_and_no_difference(
-    lived: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home, lived: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = tmp_path / "site-packages" / "x_shy.py"
     entry.write_text(entry.read_text().replace("'1', decide", "'2', decide"))
@@ -138,7 +138,7 @@ def test_another_version_is_not_re_runnable_and_no_difference(
     assert found["holds"] and found["same"] == 0, "another kernel gives other plans, the fallback's too"
     assert found["not_rerunnable"][0]["why"] == "version 1 of the core's kernel is not installed, 9 is"
     monkeypatch.setattr("shanyrak.control.decisions.KERNEL_VERSION", "1")
-    lived.finders = ()
+    lived.finders = home.bench(lived.folder).get("finders", ())
     assert again(lived)["not_rerunnable"][0]["why"].startswith("no active plugin offers the policy `shy`")
 
 

@@ -16,6 +16,7 @@ GPU = {"name": "gpu", "engine": "fake", "unit": "gpu", "nodes": 2, "units": 2, "
 def declare(bench: Bench, pools: list[dict[str, Any]], **sectors: Any) -> bool:
     """As when a person has changed commons.toml and any command opens the site."""
     data: dict[str, Any] = {"pools": pools, "policy": {"active": "kernel", "margin": "0s"}}
+    data["accounts"] = {"store": bench.site.commons.accounts.store}
     commons = Commons.model_validate(data | ({"sectors": sectors} if sectors else {}))
     (bench.folder / "commons.toml").unlink()
     write_new(bench.folder, commons)
