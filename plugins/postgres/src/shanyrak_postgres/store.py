@@ -57,8 +57,12 @@ class PostgresRows:
         return self._db.execute(translated(sql), params).rowcount
 
     def many(self, sql: str, params: Iterable[Sequence[Value]]) -> None:
+        several = list(params)
+        if len(several) == 1:  # a pipeline is two round trips more
+            self.run(sql, several[0])
+            return
         with self._db.cursor() as cursor:
-            cursor.executemany(translated(sql), params)
+            cursor.executemany(translated(sql), several)
 
 
 class PostgresStore:
