@@ -20,8 +20,10 @@ from shanyrak.testing.storework import harness_of
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--full", action="store_true", help="fault tests at full length (tens of minutes)")
-    parser.addoption("--repeats", type=int, default=0, help="kills at each commit point")
+    parser.addoption("--full", action="store_true", help="fault tests at full length (minutes)")
+    parser.addoption(
+        "--repeats", type=int, default=0, help="kills at each commit point; default: 2, in full all that differ"
+    )
     parser.addoption("--seed", type=int, default=20260101, help="what the fault tests draw from")
 
 
@@ -31,7 +33,7 @@ class Scale:
     def __init__(self, config: pytest.Config) -> None:
         self.full = bool(config.getoption("--full", default=False))
         self.seed = int(config.getoption("--seed", default=20260101))
-        self.repeats = int(config.getoption("--repeats", default=0)) or self.pick(2, 50)
+        self.repeats = int(config.getoption("--repeats", default=0)) or self.pick(2, 0)
 
     def pick(self, everyday: int, full: int) -> int:
         return full if self.full else everyday

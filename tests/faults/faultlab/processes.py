@@ -93,11 +93,12 @@ def with_argument(mark: str) -> list[int]:
         if not entry.name.isdigit():
             continue
         try:
-            arguments = (entry / "cmdline").read_bytes().split(b"\0")
+            if mark.encode() not in (entry / "cmdline").read_bytes().split(b"\0"):
+                continue
             state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
         except (OSError, IndexError):
             continue
-        if mark.encode() in arguments and state not in "ZX":
+        if state not in "ZX":
             found.append(int(entry.name))
     return found
 
