@@ -94,6 +94,8 @@ def test_no_slurmctld_and_a_wrong_munge_key_are_told_apart(cluster: Cluster, off
 
 
 def test_programs_that_are_not_there_or_too_old(cluster: Cluster, office: Make, tmp_path: Path) -> None:
+    (only,) = office(cluster, slurm={"conf": str(tmp_path / "none.conf")}).data("doctor")
+    assert (only["subject"], only["level"]) == ("conf", "bad")
     here = office(cluster, slurm={"programs": str(tmp_path)})
     (only,) = here.data("doctor")
     assert (only["subject"], only["level"]) == ("programs", "bad") and "sbatch" in only["words"]
@@ -102,6 +104,11 @@ def test_programs_that_are_not_there_or_too_old(cluster: Cluster, office: Make, 
         (tmp_path / name).chmod(0o755)
     (only,) = here.data("doctor")
     assert (only["subject"], only["level"]) == ("version", "bad") and "20.11" in only["fix"]
+    (tmp_path / "sinfo").write_text("#!/bin/sh\nsleep 30\n")
+    slow = office(cluster, slurm={"programs": str(tmp_path), "timeout": 1})
+    (only,) = slow.data("doctor")
+    assert only["level"] == "bad" and "no answer in 1 s" in only["words"]
+    assert slow.call("doctor").return_value == 6
 
 
 def test_slurmrestd_and_its_token(cluster: Cluster, office: Make, tmp_path: Path) -> None:

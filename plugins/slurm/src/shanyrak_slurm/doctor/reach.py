@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from shanyrak.api import EngineProblem
 
@@ -26,6 +27,11 @@ def programs(case: Case) -> Iterator[Finding]:
     if missing:
         yield Finding("bad", "programs", f"{', '.join(missing)} cannot be found",
                       "install Slurm's client, or set [plugins.slurm] programs to their folder")  # fmt: skip
+        return
+    if case.settings.conf and not Path(case.settings.conf).is_file():
+        yield Finding(
+            "bad", "conf", f"{case.settings.conf} is no file", "correct [plugins.slurm] conf, or leave it out"
+        )
         return
     found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text := case.slurm.run("sinfo", "--version"))
     if found is None:

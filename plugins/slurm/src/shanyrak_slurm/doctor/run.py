@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from shanyrak.api import EngineProblem, Frame, Site
@@ -30,15 +30,20 @@ def _examine(case: Case, workspace: Path, job: bool) -> Iterator[Finding]:
     if not case.pools:
         yield Finding("lacks", "pools", "none of this site's has the engine slurm", "set engine = 'slurm' in [[pools]]")
     for check in (reach.programs, reach.slurmctld):
-        for finding in check(case):
+        for finding in _asked(check, case):
             yield finding
             if finding.level == "bad":
                 return
     for check in (
         rights.pools, machine.gpus_and_nodes, machine.ends, machine.sizes, machine.people, past.memory, rest.slurmrestd,
     ):  # fmt: skip
-        try:
-            yield from check(case)
-        except EngineProblem as problem:
-            yield Finding("bad", check.__name__.replace("_", " "), problem.why or problem.what, problem.fix)
+        yield from _asked(check, case)
     yield from spool(case, workspace, job)
+
+
+def _asked(check: Callable[[Case], Iterator[Finding]], case: Case) -> Iterator[Finding]:
+    """What a check finds; that Slurm cannot be asked is a finding, too."""
+    try:
+        yield from check(case)
+    except EngineProblem as problem:
+        yield Finding("bad", check.__name__.replace("_", " "), problem.why or problem.what, problem.fix)
