@@ -147,12 +147,15 @@ class Spool:
             handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
         except OSError:
             return b""
-        with open(handle, "rb") as file:
+        try:
             if not _own(handle, folder):
                 return b""
-            status = os.fstat(handle)
-            file.seek(max(0, status.st_size + offset) if offset < 0 else min(offset, status.st_size))
-            return file.read(max(0, limit))
+            size = os.fstat(handle).st_size
+            return os.pread(handle, max(0, limit), max(0, size + offset) if offset < 0 else min(offset, size))
+        except OSError as problem:
+            raise self._problem(problem.strerror or str(problem)) from None
+        finally:
+            os.close(handle)
 
 
 def _own(handle: int, folder: int) -> bool:
@@ -168,15 +171,16 @@ def _locked(folder: int, name: str) -> bool | None:
         return False
     except OSError:
         return None
-    with open(handle, "rb") as file:
-        if not _own(handle, folder) or file.read(1):
+    try:
+        if not _own(handle, folder) or os.pread(handle, 1, 0):
             return None
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return None
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
     return False
 
 

@@ -29,7 +29,7 @@ CLAIM = """\
 shanyrak_note={spool}/$shanyrak_token
 mkdir "$shanyrak_note" 2>/dev/null || {{
     [ -d "$shanyrak_note" ] && exit 75
-    echo "the folder {spool} cannot be written on $(hostname)" >&2
+    echo {no_spool}" $(hostname)" >&2
     exit 1
 }}
 exec >"$shanyrak_note/stdout" 2>"$shanyrak_note/stderr" </dev/null
@@ -80,7 +80,7 @@ def script(launch: Launch, tasks: Sequence[tuple[str, int]], spool: str) -> str:
     return "\n".join(
         [
             HEAD + 'case "${SLURM_ARRAY_TASK_ID:-0}" in', *own, "esac",
-            CLAIM.format(spool=quote(spool)) + "export SHANYRAK_TASK", *exports,
+            CLAIM.format(spool=quote(spool), no_spool=quote(f"the folder {spool} cannot be written on")) + "export SHANYRAK_TASK", *exports,
             RUN.format(
                 cwd=quote(launch.cwd), no_folder=quote(f"its working folder {launch.cwd} cannot be entered on its node"),
                 command=quote(command), no_command=quote(f"its command {command} is not on its node"),
@@ -97,8 +97,8 @@ def secret_names(launch: Launch) -> dict[str, str]:
 
 def fault(launch: Launch) -> str:
     """Why a launch cannot be written as a script, in words; empty when it can."""
-    wrong = next((name for name in (*launch.env, *launch.secrets) if not NAME.fullmatch(name)), "")
-    if wrong:
+    wrong = next((name for name in (*launch.env, *launch.secrets) if not NAME.fullmatch(name)), None)
+    if wrong is not None:
         return f"a variable cannot be called {wrong!r}"
     texts = (*launch.argv, *launch.env.values(), *launch.secrets.values(), launch.cwd)
     return "a zero byte in its command or environment" if any("\0" in text for text in texts) else ""
