@@ -28,7 +28,7 @@ STRANGERS = re.compile(
 )
 OLD = re.compile(r"unrecognized option|invalid option|format specification", re.IGNORECASE)
 """What a Slurm says that lacks what is needed here."""
-NOISE = re.compile(r"^(\w+): (?:error: )*(?:Batch job submission failed: )?")
+NOISE = re.compile(r"^(?:\w+: |\w+ (?=error: ))(?:(?:error|fatal): )*(?:Batch job submission failed: )?")
 
 
 class Unreachable(EngineProblem):
