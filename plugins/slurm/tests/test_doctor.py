@@ -104,7 +104,7 @@ def test_programs_that_are_not_there_or_too_old(cluster: Cluster, office: Make, 
         (tmp_path / name).chmod(0o755)
     (only,) = here.data("doctor")
     assert (only["subject"], only["level"]) == ("version", "bad") and "20.11" in only["fix"]
-    (tmp_path / "sinfo").write_text("#!/bin/sh\nsleep 30\n")
+    (tmp_path / "sinfo").write_text("#!/bin/sh\nexec sleep 30\n")
     slow = office(cluster, slurm={"programs": str(tmp_path), "timeout": 1})
     (only,) = slow.data("doctor")
     assert only["level"] == "bad" and "no answer in 1 s" in only["words"]
