@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shanyrak.exchange import Trial
+from shanyrak.api import Trial
 
 from shanyrak_ray.head import Node, guarded, ray_program
 
