@@ -80,7 +80,8 @@ def script(launch: Launch, tasks: Sequence[tuple[str, int]], spool: str) -> str:
     return "\n".join(
         [
             HEAD + 'case "${SLURM_ARRAY_TASK_ID:-0}" in', *own, "esac",
-            CLAIM.format(spool=quote(spool), no_spool=quote(f"the folder {spool} cannot be written on")) + "export SHANYRAK_TASK", *exports,
+            CLAIM.format(spool=quote(spool), no_spool=quote(f"the folder {spool} cannot be written on")),
+            "export SHANYRAK_TASK", *exports,
             RUN.format(
                 cwd=quote(launch.cwd), no_folder=quote(f"its working folder {launch.cwd} cannot be entered on its node"),
                 command=quote(command), no_command=quote(f"its command {command} is not on its node"),
