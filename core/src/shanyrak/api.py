@@ -47,6 +47,7 @@ class Engine(Protocol):
     def launch(self, launches: Sequence[Launch]) -> Sequence[Launched]:
         """Start each attempt, or find it if its token is known: idempotent by token, one answer for each.
 
+        No answer for one of which it cannot tell yet (a call may have been lost on its way): it is asked for again.
         What was started outlives the caller. Returns when each either runs under its token or was refused.
         """
         ...

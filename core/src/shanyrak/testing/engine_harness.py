@@ -157,9 +157,9 @@ class EngineHarness(Harness):
         time.sleep(seconds)
 
     def ended(self, engine: EngineProtocol, token: str) -> Seen:
-        """What is seen of the token once it neither waits nor runs any more."""
+        """What is seen of the token once the engine says that it neither waits nor runs any more."""
         until = deadline()
-        while (seen := engine.observe([token])[0]).state in ("pending", "running"):
+        while (seen := engine.observe([token])[0]).state in ("pending", "running", "unknown"):
             assert time.monotonic() < until, f"it goes on: {seen}"
             engine.wait(0.1)
         return seen
@@ -216,6 +216,9 @@ class EngineHarness(Harness):
         """`daemon`: it is begun anew, as its site would, with what it kept on disk; returns when it can be asked. Not called where
         it was never killed."""
         raise NotImplementedError("a plugin that claims `daemon` says how")
+
+    def safe(self, engine: EngineProtocol) -> None:
+        """`survives`: waits until what was accepted would outlast the death of what stands behind the engine."""
 
     def hang_daemon(self, engine: EngineProtocol) -> None:
         """`hang`: it lives and answers nothing from now on, as by SIGSTOP."""

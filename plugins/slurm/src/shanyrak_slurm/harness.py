@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ from shanyrak.testing.harness import eventually
 from shanyrak_slurm.engine import SlurmEngine
 from shanyrak_slurm.settings import Settings
 from shanyrak_slurm.trial import Cluster
+from shanyrak_slurm.verdict import DOUBT_MS
 
 ROOT = os.geteuid() == 0
 
@@ -56,6 +58,7 @@ class SlurmHarness(EngineHarness):
     """One cluster for all tests of a run; each has a folder of its own that all users reach."""
 
     shared: Cluster
+    first_id = 1
     nodes = (Node("pool-0", 4, 4, 4 << 30), Node("pool-1", 4, 4, 4 << 30))
 
     @classmethod
@@ -115,6 +118,7 @@ class SlurmHarness(EngineHarness):
         if left:
             self.shared.run("scancel", *left)
         eventually(lambda: not self.shared.run("squeue", "-h").strip(), "all jobs are gone")
+        self._forget_jobs()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def mend(self) -> None:
@@ -137,6 +141,9 @@ class SlurmHarness(EngineHarness):
     def begin_daemon(self, engine: Engine) -> None:
         self.shared.begin("slurmctld")
         self._dead = False
+
+    def safe(self, engine: Engine) -> None:
+        time.sleep(DOUBT_MS / 1000)
 
     def hang_daemon(self, engine: Engine) -> None:
         self.shared.kill("slurmctld", signal.SIGSTOP)
@@ -246,6 +253,18 @@ class SlurmHarness(EngineHarness):
         self.shared.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
         self.shared.begin(f"slurmd.n{self.shared.nodes.index(node) + 1}")
         self._stopped.discard(node)
+
+    def _forget_jobs(self) -> None:
+        """The next test may use the same tokens: slurmctld comes back without its jobs, and gives other ids."""
+        self.shared.kill("slurmctld")
+        for path in (self.shared.conf.parent.parent / "state").glob("job_state*"):
+            path.unlink()
+        text = re.sub(r"FirstJobId=.*\n", "", self.shared.conf.read_text())
+        SlurmHarness.first_id += 500
+        self.shared.conf.write_text(f"FirstJobId={self.first_id}\n{text}")
+        self.shared.begin("slurmctld")
+        idle = "\n".join(["idle"] * len(self.shared.nodes))
+        eventually(lambda: self.shared.run("sinfo", "-h", "-N", "-o", "%T").strip() == idle, "all nodes are there")
 
     def _steps(self, node: str) -> list[int]:
         """slurmstepd of a node, and all that runs under them."""

@@ -47,9 +47,13 @@ def at_last(call: Callable[[], Any]) -> Any:
 
 
 def launched(engine: Engine, launches: Sequence[Launch]) -> dict[str, Launched]:
-    """The answers, by token, once it can be reached."""
-    replies: Sequence[Launched] = at_last(lambda: engine.launch(launches))
-    return {reply.token: reply for reply in replies}
+    """The answers, by token, once it can be reached and can say so of each."""
+    until, answers = deadline(), dict[str, Launched]()
+    while len(answers) < len(launches):
+        assert time.monotonic() < until, f"it never answers for all: {answers}"
+        replies: Sequence[Launched] = at_last(lambda: engine.launch(launches))
+        answers |= {reply.token: reply for reply in replies}
+    return answers
 
 
 def known(engine: Engine, token: str) -> Seen:
@@ -104,6 +108,7 @@ def test_work_goes_on_while_it_is_dead(harness: EngineHarness) -> None:
     engine.launch([harness.launch(FIRST), harness.launch(SECOND)])
     harness.begun(engine, FIRST), harness.begun(engine, SECOND)
     asked = harness.launch(THIRD)
+    harness.safe(engine)
     harness.kill_daemon(engine)
     try:
         with soon():

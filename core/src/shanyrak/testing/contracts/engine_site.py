@@ -212,6 +212,7 @@ def test_out_of_reach_for_minutes_nothing_is_concluded(town: Town, how: str) -> 
         for name in ("first", "second", "third"):
             town.submit(name, cpus=SLOTS)
         rounds("the first runs", lambda: town.state("first") == "running/running" and _begun(town, "first"))
+        town.harness.safe(town.engine)
         with _away(town, how):
             town.submit("fourth", cpus=SLOTS)
             town.let("first", 0)
