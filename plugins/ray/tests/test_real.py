@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from shanyrak_ray import doctor
@@ -109,6 +110,7 @@ def test_what_waits_is_stopped_while_ray_is_dead_and_never_starts(mortal, real_l
 
 def test_a_trial_is_a_site_to_be_made(tmp_path):
     with trial(tmp_path) as there:
-        (pool,) = there.pools
-        assert (pool["engine"], pool["unit"], pool["units"]) == ("ray", "gpu", 16)
+        gpus, cpus = there.pools
+        assert (gpus["engine"], gpus["unit"], gpus["units"]) == ("ray", "gpu", 16)
+        assert (cpus["engine"], cpus["unit"], cpus["units"]) == ("ray", "cpu", min(len(os.sched_getaffinity(0)), 16))
         assert set(there.settings) == {"address", "token_file"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,10 +24,12 @@ def trial(folder: Path) -> Iterator[Trial]:
         token = folder / "token"
         token.touch(mode=0o600)
         token.write_text(node.token)
-        pool = {
+        gpus = {
             "name": "gpu", "engine": "ray", "unit": "gpu", "nodes": 1, "units": GPUS, "cpus": CPUS, "memory": MEMORY,
         }  # fmt: skip
-        yield Trial([pool], {"address": node.url, "token_file": str(token)})
+        real = min(len(os.sched_getaffinity(0)), CPUS)  # more work at once would outlast its walltime
+        cpus = {**gpus, "name": "cpu", "unit": "cpu", "units": real, "cpus": real}
+        yield Trial([gpus, cpus], {"address": node.url, "token_file": str(token)})
 
 
 @contextmanager
