@@ -3,7 +3,7 @@
 Run: `python plugins/local/tests/benchmarks/bench_local.py [jobs]`. Rows: one job after another (launch, then observe
 until it has ended), a few slots that are filled as they get free, an array that all starts at once, and `observe`
 over 2,000 tokens. Under bubblewrap the baseline is also a bare loop of `bwrap`, which no engine that gives each attempt
-a sandbox of its own can pass.
+a sandbox of its own can pass. At the end the same through HyperQueue and dask, where they are installed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import others
 from shanyrak.api import EngineContext, EngineProblem, Launch
 from shanyrak_local.engine import LocalEngine, make
 from shanyrak_local.sandbox import probe_argv
@@ -102,6 +103,8 @@ def main(count: int) -> None:
             print(f"{kind}: observe {len(tokens)} tokens: {(time.perf_counter() - begun) * 50:.2f} ms a call")
             engine.close()
             time.sleep(1.5)
+    for words, found in others.rows(count):
+        print(words if found is None else f"{words:36} {found:8.0f} /s   {found / base:.2f}")
 
 
 if __name__ == "__main__":
