@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from shanyrak.api import EngineProblem
 
-from shanyrak_slurm.calls import Declined, Unreachable
+from shanyrak_slurm.calls import UNREACHABLE, Declined, Unreachable
 from shanyrak_slurm.cli import Cli
 from shanyrak_slurm.jobs import Order
 from shanyrak_slurm.settings import Settings
@@ -25,6 +25,8 @@ KNOWN = (36, 37, 38, 39, 40, 41, 42, 43)
 NAMES_NODES = 39
 """The first version in which a job can ask for nodes by name."""
 PATH = re.compile(r"^/slurm/v0\.0\.(\d+)/job/submit/?$")
+REFUSED_TOKEN = re.compile(r"Zero Bytes were transmitted|authentication", re.IGNORECASE)
+"""What it says when slurmctld hangs up on a token that is wrong or out of date, or dies."""
 WHAT = "slurmrestd"
 
 
@@ -83,7 +85,12 @@ class Rest(Cli):
             )  # fmt: skip
         if status >= 400 or said.get("errors"):
             words = complaint(said) or f"it answered {status}"
-            if re.search(r"[Uu]nable to contact|[Cc]onnection|timed out", words):
+            if REFUSED_TOKEN.search(words):
+                self._tokens.drop(user)
+                raise Unreachable(
+                    WHAT, words, "see that slurmctld runs (`scontrol ping`), that it has the same jwt_key, that clocks agree"
+                )  # fmt: skip
+            if UNREACHABLE.search(words):
                 raise Unreachable(WHAT, words, "see that slurmctld runs: `scontrol ping`")
             raise Declined(WHAT, words)
         return said

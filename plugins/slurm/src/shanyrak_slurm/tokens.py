@@ -38,6 +38,10 @@ class Tokens:
             self._known[name] = (time.time() + LIFE_S, token)
         return {"X-SLURM-USER-NAME": name, "X-SLURM-USER-TOKEN": token}
 
+    def drop(self, user: str) -> None:
+        """The token of a user may not have been accepted: the next call has a new one."""
+        self._known.pop(user or getpass.getuser(), None)
+
     def _make(self, user: str) -> str:
         if self._settings.rest_key:
             return signed(user, key(Path(self._settings.rest_key)), int(time.time()))
@@ -48,13 +52,18 @@ class Tokens:
 def key(path: Path) -> bytes:
     """The key in a file that nobody else may read."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as problem:
         raise EngineProblem(f"the key {path}", str(problem.strerror), "set [plugins.slurm] rest_key") from None
-    with open(handle, "rb") as file:
-        if stat.S_IMODE(os.fstat(handle).st_mode) & 0o077:
+    try:
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode):
+            raise EngineProblem(f"the key {path}", "it is not a file", "set [plugins.slurm] rest_key")
+        if stat.S_IMODE(mode) & 0o077:
             raise EngineProblem(f"the key {path}", "others may read it", f"chmod 600 {path}")
-        return file.read(1 << 16)
+        return os.read(handle, 1 << 16)
+    finally:
+        os.close(handle)
 
 
 def signed(user: str, secret: bytes, now: int) -> str:
