@@ -319,6 +319,11 @@ class SlurmEngine:
         now = time.monotonic()
         if self._machine is None or now - self._machine[0] > HOSTS_S:
             hosts = self.queue.transport.hosts(self.pool.partition)
+            if not hosts:  # nor does sinfo complain of a partition that is not there
+                where = f"the partition {self.pool.partition}" if self.pool.partition else "the default partition"
+                raise EngineProblem(
+                    where, "Slurm has no nodes there", "set [plugins.slurm] partition to one that `sinfo` shows"
+                )
             self._machine = (now, Machine.of(self.context.nodes, hosts, self._chosen, self.context.unit))
         return self._machine[1]
 
