@@ -80,6 +80,7 @@ def test_a_user_without_an_account_is_told_so(accounting: Cluster) -> None:
         assert nobody_here == Launched("c", refused="there is no user no-such-user on this machine", user_fault=True)
 
 
+@pytest.mark.engines
 def test_a_token_for_slurmrestd_that_is_wrong_or_old_loses_nothing(accounting: Cluster, tmp_path: Path) -> None:
     if not accounting.rest_url:
         pytest.skip("slurmrestd is not installed here")
