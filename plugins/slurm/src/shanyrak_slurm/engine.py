@@ -81,6 +81,7 @@ class SlurmEngine:
         self._machine: tuple[float, Machine] | None = None
         self._noted = time.monotonic()
         self._ghosts: set[str] = set()
+        self._told: dict[str, Seen] = {}
 
     def _spool_folder(self, folder: Path) -> Path:
         if self.settings.spool:
@@ -119,12 +120,16 @@ class SlurmEngine:
 
     def observe(self, tokens: Sequence[str]) -> Sequence[Seen]:
         """See `api.Engine.observe`: one look at the queue for all; sacct only for what slurmctld has forgotten."""
-        entries = self.book.entries(tokens)
-        fenced = self.book.fenced([token for token in tokens if token not in entries])
-        if any(entry.seen is None for entry in entries.values()):
-            self._look_after(list(entries.values()))
-            entries = self.book.entries(tokens)
-        return [self._seen(token, entries.get(token), token in fenced) for token in tokens]
+        if self.queue.due:
+            self._told = {}
+        asked = [token for token in tokens if token not in self._told]
+        if asked:
+            entries = self.book.entries(asked)
+            fenced = self.book.fenced([token for token in asked if token not in entries])
+            if any(entry.seen is None for entry in entries.values()) and self._look_after(list(entries.values())):
+                entries = self.book.entries(asked)
+            self._told |= {token: self._seen(token, entries.get(token), token in fenced) for token in asked}
+        return [self._told[token] for token in tokens]
 
     def stop(self, tokens: Sequence[str]) -> None:
         """See `api.Engine.stop`."""
@@ -136,6 +141,8 @@ class SlurmEngine:
     def forget(self, tokens: Sequence[str]) -> None:
         """See `api.Engine.forget`."""
         self.book.forget(tokens)
+        for token in tokens:
+            self._told.pop(token, None)
 
     def logs(self, token: str, stream: str, offset: int, limit: int) -> bytes:
         """See `api.Engine.logs`. Empty for an unknown token, or when nothing was written."""
@@ -235,8 +242,8 @@ class SlurmEngine:
 
     # ---- observing ----------------------------------------------------------------------------------------
 
-    def _look_after(self, entries: Sequence[Entry]) -> None:
-        """Look at the queue, write down what has ended, end what is over its walltime."""
+    def _look_after(self, entries: Sequence[Entry]) -> bool:
+        """Look at the queue, write down what has ended, end what is over its walltime; whether anything was written."""
         self.queue.look()
         now = _now()
         ended, shown, missing, over = [], [], [], []
@@ -266,6 +273,7 @@ class SlurmEngine:
         if over:
             self.book.over([entry.token for entry in over])
             self._cancel(over)
+        return bool(ended or shown or missing or over)
 
     def _ghosts_among(self, living: Sequence[Entry]) -> dict[str, Seen]:
         """The ends of those that Slurm shows as running by mistake, seen so at two looks in a row."""

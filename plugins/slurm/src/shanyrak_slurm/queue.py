@@ -25,9 +25,14 @@ class Queue:
         self._jobs: dict[tuple[str, str, int], list[Job]] = {}
         self._ids: dict[tuple[str, str], str] = {}
 
+    @property
+    def due(self) -> bool:
+        """Whether the next look is a new one."""
+        return time.monotonic() - self._looked >= self._poll
+
     def look(self) -> None:
         """Look again, unless that was just now. Raises EngineProblem: then nothing may be concluded."""
-        if time.monotonic() - self._looked < self._poll:
+        if not self.due:
             return
         jobs: dict[tuple[str, str, int], list[Job]] = {}
         ids: dict[tuple[str, str], str] = {}

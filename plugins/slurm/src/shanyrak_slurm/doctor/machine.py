@@ -32,6 +32,9 @@ def gpus_and_nodes(case: Case) -> Iterator[Finding]:
             yield Finding("lacks", subject, f"{len(there) - len(up)} of {len(there)} are not up", "see `sinfo -R`")
         else:
             yield Finding("good", subject, f"{len(up)} are up, with {least} {pool.unit} and more each")
+        if lost := [host.name for host in machine.hosts if host.reason == "Duplicate jobid"]:
+            yield Finding("lacks", subject, f"{', '.join(lost)} drained since slurmctld died and gave ids of lost jobs again",
+                          f"scontrol update NodeName={','.join(lost)} State=RESUME, or let the health check do so")  # fmt: skip
 
 
 def _names(case: Case, pattern: str) -> list[str]:
