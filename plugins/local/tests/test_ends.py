@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from shanyrak.api import Node
 
 HOG = "import time; kept = bytearray(200 << 20); time.sleep(60)"
 
@@ -125,6 +126,22 @@ def test_what_can_never_start_is_refused_in_words(plain, argv, changes, words):
     assert words in answer.refused
     assert answer.user_fault
     assert plain.see("a").state == "absent"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"nodes": (("n0", 4), ("n1", 5))}, "5 cpu units asked for on node n1, which has 4"),
+        ({"cpus": 5}, "5 CPUs asked for on node n0, which has 4"),
+        ({"memory": 1 << 31}, "2147483648 bytes of memory asked for on node n0, which has 1073741824"),
+        ({"unit": "gpu", "nodes": (("n0", 5),)}, "5 gpu units asked for on node n0, which has 4"),
+    ],
+)
+def test_more_than_a_node_has_is_refused_at_once(plain, changes, words):
+    plain.make((Node("n0", 4, 4, 1 << 30), Node("n1", 4, 4, 1 << 30)))
+    answer = plain.launch("a", "true", **{"nodes": (("n0", 1),), **changes})
+    assert answer.refused == words and answer.user_fault
+    assert plain.run("b", "true", nodes=(("n0", 4),), cpus=4, memory=1 << 30).exit_code == 0
 
 
 def test_a_file_that_is_no_program_is_refused_in_words(lab):

@@ -43,6 +43,23 @@ def test_a_bad_message_ends_the_connection_and_nothing_else(plain):
     assert plain.run("b", "true").exit_code == 0
 
 
+def test_a_keeper_that_hangs_stops_no_call_and_no_work(plain, wait_for):
+    plain.make(timeout=0.5)
+    plain.launch("a", "sh", "-c", "sleep 0.5; exit 3")
+    keeper = plain.keeper()
+    os.kill(keeper, signal.SIGSTOP)
+    try:
+        with pytest.raises(EngineProblem, match=r"the keeper in .*: it gave no answer in 0.5 s"):
+            plain.launch("b", "sh", "-c", "echo once >> ran")
+        plain.make(timeout=600).wait(0.2)
+        assert plain.see("a").state == "running"
+    finally:
+        os.kill(keeper, signal.SIGCONT)
+    assert plain.end("a").exit_code == 3
+    assert plain.run("b", "sh", "-c", "echo once >> ran").exit_code == 0
+    assert (plain.work / "ran").read_text() == "once\n"
+
+
 def test_sigterm_ends_the_attempts_in_order(plain, wait_for):
     plain.launch("a", "sh", "-c", "trap 'exit 3' TERM; echo up; while :; do sleep 0.05; done")
     wait_for(lambda: plain.out("a"), "it runs")
