@@ -109,10 +109,11 @@ class Launch:
     walltime_ms: int
     user: str
     network: bool = False
-    project: str = ""
     not_after_ms: int = 0
     """By the monotonic clock of the controller's machine: asked later, an engine starts nothing new under the token,
     because another controller may act by then. 0: whenever."""
+    project: str = ""
+    """Whose work it is, for engines that keep accounts of their own."""
 
 
 @dataclass(frozen=True, slots=True)
