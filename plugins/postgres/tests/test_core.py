@@ -17,9 +17,7 @@ EVERYDAY = [str(JOURNAL / f"test_{name}.py") for name in ("fold", "schema", "wri
 LONG = {
     "journal": [str(JOURNAL)],
     "control": ["core/tests/control"],
-    "crash points": ["tests/faults/test_crash_points.py"],
-    "random kills": ["tests/faults/test_random_kills.py"],
-    "preemption": ["tests/faults/test_preemption.py"],
+    "kills": ["tests/faults/test_crash_points.py", "-k", "launch or settle or submit"],
 }
 
 

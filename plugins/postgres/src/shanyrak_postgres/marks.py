@@ -9,7 +9,7 @@ import secrets
 
 from shanyrak_postgres.connection import LOCKS, Open, Server
 
-RING = 64
+RING = 256
 _NEWEST = "(SELECT max(number) FROM shanyrak_commit)"
 
 

@@ -26,7 +26,7 @@ from shanyrak_postgres.settings import Settings
 
 T = TypeVar("T")
 
-RETRY_S = 0.2
+RETRY_S = 0.05
 """Between two tries to reach a server that went away while it committed."""
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename != 'shanyrak_commit'"
