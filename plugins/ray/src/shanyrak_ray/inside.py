@@ -163,6 +163,9 @@ def run(command: Sequence[str], store: int) -> int:
                 "RAY_AUTH_TOKEN": head.token,
                 "RAY_USAGE_STATS_ENABLED": "0",
             }
+            if Path(command[0]).name != "uv":
+                # Else Ray starts its workers as whatever `uv run` stands above us, which is not the work's own.
+                env["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
             try:
                 child = subprocess.Popen(command, env=env)
             except OSError as problem:
