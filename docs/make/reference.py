@@ -109,6 +109,19 @@ def command_line() -> str:
     return "\n\n".join(parts)
 
 
+def engine_capabilities() -> str:
+    """What engines may claim, and which methods of a harness that takes: those whose words begin with its name."""
+    from shanyrak.testing import EngineHarness
+    from shanyrak.testing.contracts.engine import CAPABILITIES
+
+    words = [(name, inspect.getdoc(value) or "") for name, value in vars(EngineHarness).items() if callable(value)]
+    rows = []
+    for capability, meaning in CAPABILITIES.items():
+        methods = [f"`{name}`" for name, said in words if said.startswith(f"`{capability}`")]
+        rows.append((f"`{capability}`", meaning, " ".join(methods)))
+    return table(("capability", "an engine that claims it", "harness"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "hooks": hooks,
     "why": why,
@@ -116,6 +129,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "exchange": exchanged,
     "settings": settings,
     "command-line": command_line,
+    "engine-capabilities": engine_capabilities,
 }
 
 
