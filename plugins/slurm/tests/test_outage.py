@@ -59,6 +59,8 @@ def test_work_waits_and_runs_once_while_slurmctld_is_away(
         begun = time.monotonic()
         controller.run(lambda: marks.exists() or time.monotonic() - begun > 60, until_idle=False)
         assert marks.read_text().split() == [str(ids[0])]
+        begun = time.monotonic()
+        controller.run(lambda: states()[0] == "running" or time.monotonic() - begun > 60, until_idle=False)
         cluster.kill(
             "slurmctld", signal.SIGTERM
         )  # it goes away in order: what it forgets when it dies is another test's

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib import import_module
@@ -17,7 +18,7 @@ from shanyrak.plugins.kinds import KINDS
 from shanyrak.plugins.loading import load
 from shanyrak.plugins.manager import COLLECTED, Offer, PluginManager
 from shanyrak.plugins.settle import CORE_HOOKS
-from shanyrak.plugins.switches import Switches
+from shanyrak.plugins.switches import read_switches
 from shanyrak.records import Kind
 from shanyrak.testing.harness import Harness
 
@@ -27,7 +28,7 @@ class Trial:
 
     def __init__(self, config: pytest.Config, name: str) -> None:
         self.name, self.config = name, config
-        self.manager = PluginManager(Switches(), warn=lambda line: None)
+        self.manager = PluginManager(read_switches(None, os.environ), warn=lambda line: None)
         try:
             self.state = self.manager.state(name)
         except Problem as problem:

@@ -23,7 +23,7 @@ from typing import Any
 import click
 from shanyrak.api import EngineProblem, Problem, UnfitProblem
 
-from shanyrak_ray.head import START_S, Node, guarded, ray_program
+from shanyrak_ray.head import MARK, START_S, Node, guarded, ray_program
 from shanyrak_ray.http import Dashboard
 from shanyrak_ray.settings import Settings
 
@@ -158,6 +158,7 @@ def run(command: Sequence[str], store: int) -> int:
         with brought_up(store) as head:
             env = {
                 **os.environ,
+                MARK: head.mark,  # so that it, too, ends when this process is killed
                 "RAY_ADDRESS": head.address,
                 "RAY_AUTH_MODE": "token",
                 "RAY_AUTH_TOKEN": head.token,

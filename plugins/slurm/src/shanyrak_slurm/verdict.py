@@ -58,7 +58,7 @@ class Verdict:
             words = f"its script could not write to {self._spool.folder} on {job.node or 'its node'}"
             return end if end.cause else replace(end, exit_code=None, signal=0, cause="node", words=words)
         turned_away = end.exit_code == script.TURNED_AWAY and note.code != script.TURNED_AWAY
-        if turned_away or (end.cause == "stopped" and 0 < note.began_ms < job.started_ms):
+        if turned_away or 0 < note.began_ms < job.started_ms:
             return self.of_note(entry, note) if note.ended_ms else None
         if end.cause != "stopped" or entry.stopped:
             return end
