@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.engines
 SITES: dict[str, tuple[dict[str, str], str]] = {
     "plain": ({}, ""),
-    "accounts": ({"SHANYRAK_SLURM_ACCOUNTS": "1"}, "account or node or stop or bundle or exit or daemon"),
+    "accounts": ({"SLURM_KIT_ACCOUNTS": "1"}, "account or node or stop or bundle or exit or daemon"),
     "rest": (
         {"SHANYRAK_SLURM_TRANSPORT": "rest"},
         "launch or bundle or task or secrets or fit or gpus or stop or hung",

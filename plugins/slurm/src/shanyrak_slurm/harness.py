@@ -1,6 +1,6 @@
 """How the conformance kit tries the engine: on a whole Slurm of its own, whose daemons and nodes it may kill.
 
-With SHANYRAK_SLURM_ACCOUNTS=1 in the environment it keeps accounts (slurmdbd), else it has none, as at many sites.
+With SLURM_KIT_ACCOUNTS=1 in the environment it keeps accounts (slurmdbd), else it has none, as at many sites.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class SlurmHarness(EngineHarness):
     def session(cls, folder: Path, settings: Any) -> Iterator[Cluster]:
         home = Path(tempfile.mkdtemp(prefix="slurm-"))
         users = ("nobody", "daemon") if ROOT else ()
-        accounts = os.environ.get("SHANYRAK_SLURM_ACCOUNTS") == "1"
+        accounts = os.environ.get("SLURM_KIT_ACCOUNTS") == "1"
         rest = (settings or Settings()).transport == "rest"
         try:
             with (
