@@ -51,7 +51,7 @@ def test_slurmctld_dies_every_twenty_seconds(folder: Path) -> None:
         marks = folder / "marks"
         marks.mkdir()
         command = ["sh", "-c", WORK, "sh", str(marks / "t")]
-        one = {"project": "ada", "command": command, "walltime": "5m", "cpus": 1, "mem": "10M", "retry": {"tries": 8}}
+        one = {"project": "ada", "command": command, "walltime": "5m", "cpus": 1, "mem": "64M", "retry": {"tries": 8}}
         site.submit_many([one] * SINGLES + [{**one, "array": f"0-{TASKS - 1}"}] * ARRAYS)
         over = threading.Event()
         killer = threading.Thread(target=torment, args=(cluster, over))
@@ -65,13 +65,13 @@ def test_slurmctld_dies_every_twenty_seconds(folder: Path) -> None:
             over.set()
             killer.join()
         states = Counter(row["state"] for row in site.ps(everything=True))
-        assert states == {"done": SINGLES + ARRAYS}
+        with site.journal.read() as rows:
+            told = rows.all("SELECT cause, words, COUNT(*) FROM attempt GROUP BY cause, words ORDER BY 3")
+        assert states == {"done": SINGLES + ARRAYS}, told
         ends = {path.name: len(path.read_text().splitlines()) for path in marks.glob("*.over")}
         assert len(ends) == SINGLES + ARRAYS * TASKS, "none is lost"
         assert set(ends.values()) == {1} and not (marks / "t.twice").exists(), "none ran twice"
         assert [fault for proof in verify_store(site.journal.store) for fault in proof["faults"]] == []
-        with site.journal.read() as rows:
-            print(rows.all("SELECT cause, words, COUNT(*) FROM attempt GROUP BY cause, words"))
         site.close()
 
 
