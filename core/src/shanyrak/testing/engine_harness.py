@@ -77,6 +77,8 @@ class EngineHarness(Harness):
     tokens: list[str]
     nodes: tuple[Node, ...] = (Node("node-0", 4, 4, 4 << 30),)
     """What an engine is made with; work is launched on the first."""
+    knows_ends: bool = False
+    """Whether it knows how work ended while what is behind it is dead or hangs; nothing new can begin then all the same."""
 
     def __init__(self, record: Engine, plugin: str, folder: Path, settings: Any = None) -> None:
         super().__init__(record, plugin, folder, settings)

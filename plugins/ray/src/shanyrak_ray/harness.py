@@ -27,6 +27,7 @@ class RayHarness(EngineHarness):
     """One head for all tests of a run; each has a spool of its own."""
 
     shared: Node
+    knows_ends = True
 
     @classmethod
     @contextmanager
@@ -39,7 +40,7 @@ class RayHarness(EngineHarness):
         token = folder / "token"
         token.touch(mode=0o600)
         token.write_text(self.shared.token)
-        self._site = {"address": self.shared.url, "token_file": str(token), "timeout": 5.0, "grace": 1.0}
+        self._site = {"address": self.shared.url, "token_file": str(token), "timeout": 15.0, "grace": 1.0}
         self.settings = (settings or Settings()).model_copy(update=self._site)
         self._dead = self._hung = False
         self._foreign: list[str] = []
