@@ -1,7 +1,7 @@
 """Double entry: amounts move, nothing comes from nothing, and each kind of corruption is named."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shanyrak.journal.accounts import HELD, LEFT, POOL, USED, Move, Totals, balance, faults, post, quick_faults, totals
 from shanyrak.journal.store import Damaged, Store
@@ -35,6 +35,7 @@ moves = st.lists(
 
 
 def test_any_moves_sum_to_nought(store: Store) -> None:
+    @settings(deadline=None)  # a commit waits for a disk
     @given(moves)
     def check(sequence: list[Move]) -> None:
         with store.write() as rows:
