@@ -122,5 +122,5 @@ def test_killed_at(point: str, reached: Counter[str], build: Callable[[], House]
             if code == -signal.SIGKILL:
                 killed += 1
                 break
-            assert code == 0, f"turn {turn}, {point}:{number}: {child.said()}"
+            assert code == 0, f"turn {turn}, {point}:{number}: {said}"
     assert killed == turns
