@@ -116,7 +116,7 @@ def test_killed_at(point: str, reached: Counter[str], build: Callable[[], House]
             house = build()
             change_facility(house)
             child = house.child(lambda site, house=house: scenario(house, site), f"{point}:{number}")
-            code = child.wait()
+            code, said = child.wait(), child.said()
             recover(house)
             house.demolish()
             if code == -signal.SIGKILL:
