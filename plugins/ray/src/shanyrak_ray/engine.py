@@ -14,7 +14,7 @@ from typing import Any
 from shanyrak.api import EngineContext, EngineProblem, Launch, Launched, Node, Seen
 
 from shanyrak_ray import orders, program
-from shanyrak_ray.cluster import Map, hosts
+from shanyrak_ray.cluster import Host, Map, hosts
 from shanyrak_ray.http import Dashboard, last_line
 from shanyrak_ray.settings import Settings
 from shanyrak_ray.vault import Vault
@@ -76,6 +76,8 @@ class RayEngine:
         self._lost: dict[str, int] = {}
         self._kept_by_ray: list[str] = []
         """What is on record, and not over yet for Ray, which sees ends a little later: it is asked again with the next."""
+        self._hosts: list[Host] = []
+        self._hosts_at = float("-inf")
         self._asked = 0.0
         self._news = 0
 
@@ -83,7 +85,7 @@ class RayEngine:
 
     def nodes(self) -> Sequence[Node]:
         """The nodes of Ray under the site's names; a declared one that Ray does not have is down."""
-        return self.map.nodes(hosts(self.ray.nodes()))
+        return self.map.nodes(self._look_at_hosts())
 
     def launch(self, launches: Sequence[Launch]) -> Sequence[Launched]:
         """See `api.Engine.launch`. Ray accepts work before it has room; `observe` tells when it runs."""
@@ -96,7 +98,8 @@ class RayEngine:
             else:
                 answers[place] = known
         if sends:
-            named = self.map.named(hosts(self.ray.nodes()))
+            fresh = time.monotonic() - self._hosts_at < ASK_S
+            named = self.map.named(self._hosts if fresh else self._look_at_hosts())
             jobs = {}
             for place, launch in sends.items():
                 try:
@@ -188,6 +191,11 @@ class RayEngine:
     def id_of(self, token: str) -> str:
         """Ray's id of the job of a token."""
         return orders.job_id(token, self.spool)
+
+    def _look_at_hosts(self) -> list[Host]:
+        """The live nodes now, which launches within the next second take for granted."""
+        self._hosts, self._hosts_at = hosts(self.ray.nodes()), time.monotonic()
+        return self._hosts
 
     # ---- launching --------------------------------------------------------------------------------------
 

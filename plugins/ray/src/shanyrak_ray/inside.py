@@ -80,25 +80,27 @@ def brought_up(store: int) -> Iterator[Node]:
             for part in parts[1:]:
                 worker = stack.enter_context(guarded(Node(home, part.options(store), part.environment(), head.token)))
                 worker.join(head.address)
-            if others > 0:
-                stack.enter_context(_workers(head, others, store))
-            _await(head, home, len(parts) + max(0, others))
+            step = stack.enter_context(_workers(head, others, store)) if others > 0 else None
+            _await(head, home, len(parts) + max(0, others), step)
             yield head
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
-def _workers(head: Node, count: int, store: int) -> Iterator[None]:
-    """One worker on each other node of the allocation, by srun; they end with the pipe to their standard input."""
+def _workers(head: Node, count: int, store: int) -> Iterator[subprocess.Popen[bytes]]:
+    """One worker on each other node of the allocation, by srun; they end with the pipe to their standard input.
+
+    A job that was submitted with an environment of its own gives its steps none, if it is not said that they have it.
+    """
     words = [
-        "srun", "--overlap", f"--nodes={count}", f"--ntasks={count}", "--ntasks-per-node=1", "--relative=1",
+        "srun", "--export=ALL", "--overlap", f"--nodes={count}", f"--ntasks={count}", "--ntasks-per-node=1", "--relative=1",
         sys.executable, "-m", "shanyrak_ray.inside", "--join", head.address, "--object-store", str(store),
     ]  # fmt: skip
     env = {**os.environ, "RAY_AUTH_TOKEN": head.token}
     step = subprocess.Popen(words, stdin=subprocess.PIPE, env=env)
     try:
-        yield
+        yield step
     finally:
         assert step.stdin is not None
         step.stdin.close()
@@ -109,8 +111,8 @@ def _workers(head: Node, count: int, store: int) -> Iterator[None]:
             step.wait()
 
 
-def _await(head: Node, home: Path, count: int) -> None:
-    """Return when Ray has all nodes. UnfitProblem when it does not come to that."""
+def _await(head: Node, home: Path, count: int, step: subprocess.Popen[bytes] | None) -> None:
+    """Return when Ray has all nodes. UnfitProblem when it does not come to that, at once when the step of the workers ended."""
     token = home / "token"
     token.touch(mode=0o600)
     token.write_text(head.token)
@@ -124,6 +126,8 @@ def _await(head: Node, home: Path, count: int) -> None:
         if found >= count:
             ray.close()
             return
+        if step is not None and step.poll() is not None:
+            raise UnfitProblem("Ray", f"{found} of its {count} nodes came up, and srun ended with {step.returncode}")
         time.sleep(0.2)
     raise UnfitProblem("Ray", f"{found} of its {count} nodes came up in {START_S:g} s")
 
