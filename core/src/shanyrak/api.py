@@ -18,8 +18,8 @@ from shanyrak.records import API_VERSION, Command, Kind, Meter, Plugin, Policy, 
 from shanyrak.records import Engine as EngineRecord
 
 __all__ = [
-    "API_VERSION", "COMPILED", "FAR", "MANY", "Arrivals", "Busy", "Command", "Damaged", "Decide", "Engine", "EngineContext",
-    "EngineProblem", "EngineRecord", "Instrument", "Ints", "JournalStore", "Kind", "Launch", "Launched", "Log",
+    "API_VERSION", "COMPILED", "FAR", "MANY", "TOKEN", "Arrivals", "Busy", "Command", "Damaged", "Decide", "Engine",
+    "EngineContext", "EngineProblem", "EngineRecord", "Instrument", "Ints", "JournalStore", "Kind", "Launch", "Launched", "Log",
     "Meter", "MeterContext", "Mirror", "Node", "Params", "PastWork", "Plan", "Plugin", "PluginProblem", "Policy", "Problem",
     "Reader", "Refusal", "RefusedProblem", "Request", "Rows", "Sample", "Seen", "Service", "ServiceContext",
     "Stages", "Store", "StoreContext", "Stretch", "Trace", "Trial", "UnfitProblem", "Unit", "UsageProblem", "Value", "View",
@@ -109,6 +109,7 @@ if TYPE_CHECKING:
     from shanyrak.control.past import Live, Ran
     from shanyrak.control.site import Site
     from shanyrak.exchange import (
+        TOKEN,
         EngineContext,
         Launch,
         Launched,
@@ -148,7 +149,7 @@ if TYPE_CHECKING:
 _LATER = {
     **dict.fromkeys(
         ("EngineContext", "Launch", "Launched", "MeterContext", "Node", "PastWork", "Refusal", "Request", "Sample",
-         "Seen",         "ServiceContext", "StoreContext", "Stretch", "Trace", "Trial"),
+         "Seen",         "ServiceContext", "StoreContext", "Stretch", "TOKEN", "Trace", "Trial"),
         "shanyrak.exchange",
     ),
     **dict.fromkeys(("FAR", "MANY", "Ints"), "shanyrak.policy.arrays"),

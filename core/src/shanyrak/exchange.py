@@ -6,6 +6,7 @@ Times are milliseconds since the epoch, durations milliseconds, memory bytes, ev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +56,9 @@ class ServiceContext:
 
 
 # ---- what passes between the core and an engine -------------------------------------------------------------
+
+TOKEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,150}")
+"""What a token of an attempt looks like: it can name a file, a folder or a job."""
 
 
 @dataclass(frozen=True, slots=True)

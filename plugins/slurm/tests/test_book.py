@@ -27,10 +27,10 @@ def test_killed_before_slurm_answered_the_intent_is_there(tmp_path: Path) -> Non
     done = subprocess.run([sys.executable, "-c", DIE, tmp_path], check=False)
     assert done.returncode == -signal.SIGKILL
     book = Book(tmp_path)
-    first, second = book.job("a")
+    first, second = book.entries(["a", "b"]).values()
     assert (first.token, first.place, first.id, first.task_id, first.asked_ms) == ("a", 0, "", "", 1000)
     book.took([("a", "7")])
-    assert [entry.task_id for entry in book.job("a")] == ["7_0", "7_1"] and second.token == "b"
+    assert [entry.task_id for entry in book.entries(["a", "b"]).values()] == ["7_0", "7_1"] and second.token == "b"
     book.close()
 
 
@@ -39,7 +39,7 @@ def test_a_token_is_given_away_once(tmp_path: Path) -> None:
     book.intend([JOB])
     with pytest.raises(EngineProblem, match="the book of engine slurm"):
         book.intend([("z", "ada", 1000, [("z", -1, 1)]), ("c", "ada", 1000, [("b", -1, 60_000)])])
-    assert book.job("c") == book.job("z") == [], "all of it or nothing"
+    assert book.entries(["z", "c"]) == {} and book.entries(["b"])["b"].name == "a", "all of it or nothing"
     book.refused(["a"])
     assert book.entries(["a", "b"]) == {}
     book.intend([JOB])
@@ -73,7 +73,7 @@ def test_marks(tmp_path: Path) -> None:
     book.over(["a"])
     book.stopped(["b"])
     book.missed(["a"], 5)
-    first, second = book.job("a")
+    first, second = book.entries(["a", "b"]).values()
     assert (first.over, first.stopped, first.missed_ms) == (True, False, 5)
     assert (second.over, second.stopped, second.missed_ms) == (False, True, 0)
     assert len(book.entries([f"t{n}" for n in range(50_000)] + ["a"])) == 1, "as many tokens as there are"
@@ -98,5 +98,5 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
     many = [(f"n{n}", "ada", 1, [(f"n{n}" + "x" * 100, -1, 1)]) for n in range(1000)]
     with pytest.raises(EngineProblem, match="full"):
         book.intend(many)
-    assert len(book.job("a")) == 2 and book.job("n0") == []
+    assert book.entries(["a", "b"]).keys() == {"a", "b"} and book.entries([many[0][3][0][0]]) == {}
     book.close()

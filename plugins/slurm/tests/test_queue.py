@@ -135,12 +135,12 @@ def test_of_two_jobs_of_a_name_the_one_that_claimed_the_token_counts(tmp_path: P
 
 def test_records_of_sacct() -> None:
     text = (
-        "7|t|CANCELLED by 0|0:15|2026-11-25T18:00:00|2026-11-25T18:00:01|2026-11-25T18:00:05|n1|7\n"
-        "8_[0-1%4]|a|b|PENDING|0:0|2026-11-25T18:00:00|Unknown|Unknown|None assigned|8\n"
-        "9|t||2:0|||||9\n"
+        "7|t|CANCELLED by 0|0:15|2026-11-25T18:00:00|2026-11-25T18:00:01|2026-11-25T18:00:05|n1|7|ada\n"
+        "8_[0-1%4]|a|b|PENDING|0:0|2026-11-25T18:00:00|Unknown|Unknown|None assigned|8|ada\n"
+        "9|t||2:0|||||9|\n"
     )
     first, *tasks, last = past.read(text)
-    assert (first.state, first.status, first.place) == ("CANCELLED", 15, -1)
+    assert (first.state, first.status, first.place, first.user) == ("CANCELLED", 15, -1, "ada")
     assert [(task.id, task.place, task.name, task.started_ms) for task in tasks] == [
         ("8_0", 0, "a|b", 0),
         ("8_1", 1, "a|b", 0),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from shanyrak.api import EngineProblem
+from shanyrak.api import EngineProblem, Seen
 from shanyrak_slurm.book import Entry
 from shanyrak_slurm.calls import Slurm
 from shanyrak_slurm.jobs import Host, Job
@@ -89,7 +89,7 @@ def test_a_spool_that_is_away_proves_nothing(scene: Scene) -> None:
     with pytest.raises(EngineProblem, match="the spool"):
         scene.verdict.of_end(ENTRY, JOB)
     with pytest.raises(EngineProblem, match="the spool"):
-        scene.verdict.of_missing(replace(ENTRY, missed_ms=NOW - DOUBT_MS), NOW)
+        lost(scene, replace(ENTRY, missed_ms=NOW - DOUBT_MS))
 
 
 def test_of_a_second_start_that_was_turned_away_the_first_one_tells(scene: Scene) -> None:
@@ -150,33 +150,55 @@ def missing(since_ms: int) -> Entry:
     return replace(ENTRY, missed_ms=NOW - since_ms)
 
 
+def lost(scene: Scene, entry: Entry) -> Seen | None:
+    """What is concluded of one attempt that Slurm does not show."""
+    return next(iter(scene.verdict.of_missing([entry], NOW)), None)
+
+
 @pytest.mark.parametrize("entry", [replace(missing(60_000), asked_ms=NOW - 100), missing(100), replace(ENTRY, missed_ms=0),
                                    replace(ENTRY, missed_ms=NOW + 5_000)])  # fmt: skip
 def test_while_it_is_early_or_the_clock_went_back_nothing_is_concluded(scene: Scene, entry: Entry) -> None:
-    assert scene.verdict.of_missing(entry, NOW) is None
+    assert lost(scene, entry) is None
 
 
 def test_what_slurm_forgot_sacct_knows(scene: Scene) -> None:
     scene.whole(2)
-    line = "7|t|FAILED|2:0|2025-11-24T16:00:00|2025-11-24T16:00:00|2025-11-24T16:00:09|n1|7"
+    line = "7|t|FAILED|2:0|2025-11-24T16:00:00|2025-11-24T16:00:00|2025-11-24T16:00:09|n1|7|me"
     scene.program("sacct", f"echo '{line}'")
-    end = scene.verdict.of_missing(missing(DOUBT_MS), NOW)
+    end = lost(scene, missing(DOUBT_MS))
     assert end and (end.exit_code, end.ran_ms) == (2, 9_000)
+
+
+def test_sacct_is_asked_once_for_all_and_nobody_is_taken_for_another(scene: Scene) -> None:
+    calls, facts = (
+        scene.folder / "calls",
+        "COMPLETED|0:0|2025-11-24T16:00:00|2025-11-24T16:00:00|2025-11-24T16:00:09|n1|7",
+    )
+    scene.program("sacct", f"echo \"$@\" >>{calls}; echo '7|t0|{facts}|me'; echo '7|t1|{facts}|other'")
+    entries = [replace(missing(DOUBT_MS), token=f"t{n}", name=f"t{n}") for n in range(3)]
+    for entry in entries:
+        (scene.spool.folder / entry.token).mkdir()
+        (scene.spool.folder / entry.token / "began").write_text(f"7 n1 {BEGAN}")
+    (scene.spool.folder / "t0" / "end").write_text(f"0 {ENDED}")
+    ends = scene.verdict.of_missing(entries, NOW)
+    assert [end.token for end in ends] == ["t0"], "of t1 the record is somebody else's, of t2 there is none"
+    (call,) = calls.read_text().splitlines()
+    assert "--name=t0,t1,t2" in call and "--user=me" in call
 
 
 @pytest.mark.parametrize("sacct", ["exit 1", "echo 'sacct: error: Problem talking to the database' >&2; exit 1"])
 def test_without_sacct_the_notes_tell(scene: Scene, sacct: str) -> None:
     scene.program("sacct", sacct)
     scene.whole(137)
-    end = scene.verdict.of_missing(missing(DOUBT_MS), NOW)
+    end = lost(scene, missing(DOUBT_MS))
     assert end and (end.exit_code, end.signal, end.ran_ms) == (None, 9, 5_000)
 
 
 def test_what_never_started_is_given_up(scene: Scene) -> None:
-    end = scene.verdict.of_missing(missing(DOUBT_MS), NOW)
+    end = lost(scene, missing(DOUBT_MS))
     assert end and (end.state, end.fenced) == ("absent", True)
     assert scene.spool.note("t", "me").given_up
-    again = scene.verdict.of_missing(missing(DOUBT_MS), NOW)
+    again = lost(scene, missing(DOUBT_MS))
     assert again and again.state == "absent"
 
 
@@ -186,7 +208,7 @@ def test_what_lives_lives_whatever_slurm_says(scene: Scene) -> None:
     life = scene.spool.folder / "t" / "life"
     holder = subprocess.Popen([sys.executable, "-c", hold, life], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdout and holder.stdout.readline()
-    assert scene.verdict.of_missing(missing(ORPHAN_MS * 100), NOW) is None
+    assert lost(scene, missing(ORPHAN_MS * 100)) is None
     assert scene.verdict.of_silence(missing(ORPHAN_MS), NOW).state == "running"
     holder.communicate(timeout=60)
     assert scene.verdict.of_silence(missing(ORPHAN_MS), NOW).state == "unknown"
@@ -196,21 +218,21 @@ def test_what_lives_lives_whatever_slurm_says(scene: Scene) -> None:
 def test_while_its_node_does_not_answer_nothing_is_concluded(scene: Scene, up: bool | None) -> None:
     scene.notes(began=f"7 n1 {BEGAN}", life="")
     scene.up = up
-    assert scene.verdict.of_missing(missing(ORPHAN_MS), NOW) is None
+    assert lost(scene, missing(ORPHAN_MS)) is None
 
 
 @pytest.mark.parametrize(("life", "fenced"), [("", True), ("unlocked", False)])
 def test_what_ended_with_its_node_is_fenced_where_files_can_be_locked(scene: Scene, life: str, fenced: bool) -> None:
     scene.notes(began=f"7 n1 {BEGAN}", life=life)
-    assert scene.verdict.of_missing(missing(ORPHAN_MS - 1), NOW) is None
-    end = scene.verdict.of_missing(missing(ORPHAN_MS), NOW)
+    assert lost(scene, missing(ORPHAN_MS - 1)) is None
+    end = lost(scene, missing(ORPHAN_MS))
     assert end and (end.state, end.fenced) == ("absent", fenced) and "n1" in end.words
 
 
 def test_a_script_that_died_before_it_noted_anything_is_not_waited_for_for_ever(scene: Scene) -> None:
     scene.notes()
-    assert scene.verdict.of_missing(missing(ORPHAN_MS - 1), NOW) is None
-    end = scene.verdict.of_missing(missing(ORPHAN_MS), NOW)
+    assert lost(scene, missing(ORPHAN_MS - 1)) is None
+    end = lost(scene, missing(ORPHAN_MS))
     assert end and (end.state, end.fenced) == ("absent", True)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import select
 import socket
 import threading
@@ -13,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from shanyrak.api import EngineContext, EngineProblem, Launch, Launched, Node, Seen
+from shanyrak.api import TOKEN, EngineContext, EngineProblem, Launch, Launched, Node, Seen
 
 from shanyrak_local import boot, isolation, lock, request, wire
 from shanyrak_local.book import Facts, Reader, Record, Writer
@@ -21,7 +20,6 @@ from shanyrak_local.logs import read_log
 from shanyrak_local.recover import recover
 from shanyrak_local.settings import Settings
 
-TOKEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,150}")
 LEAST_DISK = 1 << 20
 PATIENCE = 30.0
 """Seconds to find or start a keeper."""

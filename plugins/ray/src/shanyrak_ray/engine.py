@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shanyrak.api import EngineContext, EngineProblem, Launch, Launched, Node, Seen
+from shanyrak.api import TOKEN, EngineContext, EngineProblem, Launch, Launched, Node, Seen
 
 from shanyrak_ray import orders, program
 from shanyrak_ray.cluster import Host, Map, hosts
@@ -20,7 +19,6 @@ from shanyrak_ray.settings import Settings
 from shanyrak_ray.vault import Vault
 from shanyrak_ray.watch import FENCED, Watch
 
-TOKEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,150}")
 OVER = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 """States of a job of Ray that are final."""
 GAVE_UP = "JOB_SUPERVISOR_ACTOR_START_TIMEOUT"

@@ -15,8 +15,7 @@ from pathlib import Path
 from shanyrak.api import EngineProblem, Seen
 
 TABLES = """
-CREATE TABLE IF NOT EXISTS job (name TEXT PRIMARY KEY, id TEXT NOT NULL, user TEXT NOT NULL, asked INTEGER NOT NULL,
-    tasks INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS job (name TEXT PRIMARY KEY, id TEXT NOT NULL, user TEXT NOT NULL, asked INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS attempt (token TEXT PRIMARY KEY, job TEXT NOT NULL, place INTEGER NOT NULL,
     walltime INTEGER NOT NULL, over INTEGER NOT NULL DEFAULT 0,
     stopped INTEGER NOT NULL DEFAULT 0, missed INTEGER NOT NULL DEFAULT 0, seen TEXT);
@@ -66,7 +65,7 @@ class Book:
         """These jobs will be asked for: (name, user, when, attempts as (token, place, walltime)). Durable when it returns."""
         with self._writing():
             for name, user, asked_ms, attempts in jobs:
-                self._db.execute("INSERT INTO job VALUES (?, '', ?, ?, ?)", (name, user, asked_ms, len(attempts)))
+                self._db.execute("INSERT INTO job VALUES (?, '', ?, ?)", (name, user, asked_ms))
                 self._db.executemany(
                     "INSERT INTO attempt (token, job, place, walltime) VALUES (?, ?, ?, ?)",
                     [(token, name, place, walltime) for token, place, walltime in attempts],
@@ -115,11 +114,7 @@ class Book:
 
     def entries(self, tokens: Sequence[str]) -> dict[str, Entry]:
         """Those of these tokens that were asked for."""
-        return {entry.token: entry for entry in self._select("a.token", tokens)}
-
-    def job(self, name: str) -> list[Entry]:
-        """The attempts of a job, by place."""
-        return sorted(self._select("a.job", [name]), key=lambda entry: entry.place)
+        return {entry.token: entry for entry in self._select(tokens)}
 
     def fenced(self, tokens: Sequence[str]) -> set[str]:
         """Those of these tokens that are fenced."""
@@ -132,12 +127,12 @@ class Book:
     def close(self) -> None:
         self._db.close()
 
-    def _select(self, column: str, values: Sequence[str]) -> Iterator[Entry]:
+    def _select(self, tokens: Sequence[str]) -> Iterator[Entry]:
         with self._explained():
             rows = self._db.execute(
                 "SELECT a.token, a.job, a.place, a.walltime, j.id, j.user, j.asked, a.over, a.stopped, a.missed, a.seen"
-                f" FROM attempt a JOIN job j ON j.name = a.job WHERE {column} IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(values)),),
+                " FROM attempt a JOIN job j ON j.name = a.job WHERE a.token IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(tokens)),),
             ).fetchall()
         for token, name, place, walltime, id_, user, asked, over, stopped, missed, seen in rows:
             yield Entry(

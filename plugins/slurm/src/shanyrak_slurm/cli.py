@@ -41,15 +41,13 @@ class Cli:
         )
         return text.strip().partition(";")[0]
 
-    def jobs(self, name: str = "") -> Sequence[Job]:
-        arguments = [f"--name={name}"] if name else []
-        if self._mine:
-            arguments.append(f"--user={os.geteuid()}")
+    def jobs(self) -> Sequence[Job]:
+        arguments = [f"--user={os.geteuid()}"] if self._mine else []
         last = END + secrets.token_hex(8)
         wanted = f"{_format(JOB_FIELDS)},Name:{last}"
         return read_jobs(self.slurm.run("squeue", "-h", "-a", "-t", "all", "-O", wanted, *arguments), last)
 
-    def cancel(self, name: str, ids: Sequence[str], user: str = "") -> None:
+    def cancel(self, name: str, ids: Sequence[str]) -> None:
         try:
             self.slurm.run("scancel", f"--name={name}", *ids)
         except Declined as problem:

@@ -8,10 +8,11 @@ import pwd
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from shanyrak.api import EngineContext, EngineProblem, Launch, Launched, Node, Seen
+from shanyrak.api import TOKEN, EngineContext, EngineProblem, Launch, Launched, Node, Seen
 
 from shanyrak_slurm import orders, script
 from shanyrak_slurm.asking import Skipped, ask, untaken
@@ -27,7 +28,6 @@ from shanyrak_slurm.verdict import DOUBT_MS, Verdict
 
 log = logging.getLogger("shanyrak.slurm")
 
-TOKEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,150}")
 INTENTS = 64
 """Calls of sbatch whose intents are written down in one go: the most that a kill leaves in doubt."""
 NOTES_S = 30.0
@@ -246,7 +246,7 @@ class SlurmEngine:
         """Look at the queue, write down what has ended, end what is over its walltime; whether anything was written."""
         self.queue.look()
         now = _now()
-        ended, shown, missing, over = [], [], [], []
+        ended, shown, lost, over = [], [], [], []
         living = [entry for entry in entries if entry.seen is None]
         ghosts = self._ghosts_among(living)
         for entry in living:
@@ -259,10 +259,10 @@ class SlurmEngine:
                     shown.append(entry.token)
                 if job.used_ms >= entry.walltime_ms:
                     over.append(entry)
-            elif end := self._verdict.of_missing(entry, now):
-                ended.append(end)
-            elif not 0 < entry.missed_ms <= now:
-                missing.append(entry.token)
+            else:
+                lost.append(entry)
+        ended += self._verdict.of_missing(lost, now)
+        missing = [entry.token for entry in lost if not 0 < entry.missed_ms <= now]
         self._cancel([entry for entry in living if entry.token in ghosts])
         if ended:
             self.book.ended(ended)
@@ -309,16 +309,14 @@ class SlurmEngine:
         if any(not entry.id for entry in entries):
             self.queue.stale()
             self.queue.look()
-        by_job: dict[tuple[str, str], list[str]] = {}
+        by_job: dict[str, list[str]] = {}
         for entry in entries:
-            id_ = entry.id or self.queue.id_of(entry)
-            if id_:
-                task = f"{id_}_{entry.place}" if entry.place >= 0 else id_
-                by_job.setdefault((entry.name, entry.user), []).append(task)
+            if id_ := entry.id or self.queue.id_of(entry):
+                by_job.setdefault(entry.name, []).append(replace(entry, id=id_).task_id)
             else:
                 self.spool.give_up(entry.token, entry.user)
-        for (name, user), ids in by_job.items():
-            self.queue.transport.cancel(name, ids, user if self.owners else "")
+        for name, ids in by_job.items():
+            self.queue.transport.cancel(name, ids)
         self.queue.stale()
 
     # ---- nodes ----------------------------------------------------------------------------------------------

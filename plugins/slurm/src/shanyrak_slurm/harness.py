@@ -267,26 +267,19 @@ class SlurmHarness(EngineHarness):
         eventually(lambda: self.shared.run("sinfo", "-h", "-N", "-o", "%T").strip() == idle, "all nodes are there")
 
     def _steps(self, node: str) -> list[int]:
-        """slurmstepd of a node, and all that runs under them."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                with suppress(OSError):
-                    line = (entry / "environ").read_bytes()
-                    if f"SLURMD_NODENAME={node}".encode() in line or self._is_step(entry, node):
-                        found.append(int(entry.name))
-        return found
-
-    @staticmethod
-    def _is_step(entry: Path, node: str) -> bool:
-        line = (entry / "cmdline").read_bytes()
-        return line.startswith(b"slurmstepd") and node.encode() in (entry / "environ").read_bytes()
+        """slurmstepd of a node, and all that runs under them: the node's name, which nothing else has, is in their environment."""
+        return self._those(lambda entry: node.encode() in (entry / "environ").read_bytes())
 
     def _processes(self, token: str) -> list[int]:
+        return self._those(lambda entry: token.encode() in (entry / "cmdline").read_bytes().split(b"\0"))
+
+    @staticmethod
+    def _those(which: Callable[[Path], bool]) -> list[int]:
+        """The processes of this machine of which that holds."""
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with suppress(OSError):
-                    if token.encode() in (entry / "cmdline").read_bytes().split(b"\0"):
+                    if which(entry):
                         found.append(int(entry.name))
         return found

@@ -26,6 +26,10 @@ CAUSES: Mapping[str, str] = MappingProxyType(
     }
 )
 """The states that are an end, and the cause of the end (see `api.Seen`)."""
+HEALTHY = frozenset(
+    ["idle", "mixed", "mix", "allocated", "alloc", "completing", "comp", "reserved", "resv", "planned", "plnd"]
+)
+"""States of nodes that take work, now or when there is room."""
 NEVER_FITS = frozenset({"BadConstraints", "PartitionNodeLimit", "PartitionTimeLimit", "PartitionConfig"})
 """Reasons for which a job waits, or failed, that no waiting changes."""
 
@@ -51,7 +55,7 @@ class Job:
     raw: str = ""
     """The id that its script has as SLURM_JOB_ID; empty for tasks of an array that wait."""
     user: str = ""
-    """The number (uid) of who it runs as; empty: not asked for."""
+    """Who it runs as: a number (uid) from squeue, a name from sacct."""
 
     @property
     def ended(self) -> bool:
@@ -80,20 +84,7 @@ class Host:
     def up(self) -> bool:
         """Whether work can start there: known states of health, and it answers. A node that sleeps is woken by Slurm."""
         words = self.state.lower().rstrip("-~#+").split("+")
-        healthy = {
-            "idle",
-            "mixed",
-            "mix",
-            "allocated",
-            "alloc",
-            "completing",
-            "comp",
-            "reserved",
-            "resv",
-            "planned",
-            "plnd",
-        }
-        return all(word in healthy for word in words)
+        return all(word in HEALTHY for word in words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +106,11 @@ class Transport(Protocol):
         """Submit it; gives Slurm's id."""
         ...
 
-    def jobs(self, name: str = "") -> Sequence[Job]:
-        """All jobs that slurmctld remembers (those of one name), in one call; of an array each task."""
+    def jobs(self) -> Sequence[Job]:
+        """All jobs that slurmctld remembers, in one call; of an array each task."""
         ...
 
-    def cancel(self, name: str, ids: Sequence[str], user: str = "") -> None:
+    def cancel(self, name: str, ids: Sequence[str]) -> None:
         """End these jobs, if they have that name: an id alone may be another's by now. Gone ones are no error."""
         ...
 

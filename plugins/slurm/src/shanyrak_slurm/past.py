@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from shanyrak.api import EngineProblem
@@ -10,24 +11,32 @@ from shanyrak_slurm import times
 from shanyrak_slurm.calls import Slurm
 from shanyrak_slurm.jobs import Job
 
-FIELDS = ("JobID", "JobName", "State", "ExitCode", "Submit", "Start", "End", "NodeList", "JobIDRaw")
+FIELDS = ("JobID", "JobName", "State", "ExitCode", "Submit", "Start", "End", "NodeList", "JobIDRaw", "User")
 MARGIN_MS = 60_000
 """The clocks of this machine and Slurm's may differ by so much."""
+NAMES = 500
+"""Names in one call: the system bounds the length of a command line."""
 
 
-def find(slurm: Slurm, name: str, user: str, asked_ms: int) -> list[Job]:
-    """The jobs of a user under a name since it was asked for; none where no accounts are kept. Raises EngineProblem."""
+def find(slurm: Slurm, names: Sequence[str], users: Sequence[str], asked_ms: int) -> list[Job]:
+    """The jobs of these users under these names since they were asked for; none where no accounts are kept.
+
+    Raises EngineProblem. `Job.user` is a name here.
+    """
     since = datetime.fromtimestamp((asked_ms - MARGIN_MS) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    try:
-        text = slurm.run(
-            "sacct", "-n", "-P", "-X", f"--user={user}", f"--name={name}", f"--starttime={since}", "--endtime=now",
-            f"--format={','.join(FIELDS)}",
-        )  # fmt: skip
-    except EngineProblem as problem:
-        if "accounting storage is disabled" in str(problem):
-            return []
-        raise
-    return read(text)
+    found: list[Job] = []
+    for first in range(0, len(names), NAMES):
+        try:
+            text = slurm.run(
+                "sacct", "-n", "-P", "-X", f"--user={','.join(users)}", f"--name={','.join(names[first : first + NAMES])}",
+                f"--starttime={since}", "--endtime=now", f"--format={','.join(FIELDS)}",
+            )  # fmt: skip
+        except EngineProblem as problem:
+            if "accounting storage is disabled" in str(problem):
+                return []
+            raise
+        found += read(text)
+    return found
 
 
 def read(text: str) -> list[Job]:
@@ -35,12 +44,13 @@ def read(text: str) -> list[Job]:
     found = []
     for line in text.splitlines():
         id_, rest = line.split("|", 1)
-        name, state, exit_, submitted, started, ended, node, raw = rest.rsplit("|", 7)
+        name, state, exit_, submitted, started, ended, node, raw, user = rest.rsplit("|", 8)
         code, _, signal = exit_.partition(":")
         status = (int(code) << 8) + int(signal) if code.isdigit() and signal.isdigit() else 0
         number, _, place = id_.partition("_")
         facts = (
             name, state.partition(" ")[0], "", status, times.ms(submitted), times.ms(started), times.ms(ended), 0, node, raw,
+            user,
         )  # fmt: skip
         if not place:
             found.append(Job(number, -1, *facts))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from shanyrak.api import EngineProblem, Seen
@@ -97,13 +97,16 @@ class Verdict:
         said = re.search(r"BOOT_TIME\s*=\s*(\S+)", self._slurm.run("scontrol", "show", "config"))
         return times.ms(said[1]) if said else 0
 
-    def _past(self, entry: Entry) -> list[Job]:
-        """sacct's jobs of that name; none when it fails: then the notes tell, which need nobody."""
+    def _forgotten(self, entries: Sequence[Entry]) -> dict[tuple[str, str, int], list[Job]]:
+        """sacct's records of these, in one call; none when it fails: then the notes tell, which need nobody."""
+        names, users = sorted({entry.name for entry in entries}), sorted({entry.user for entry in entries})
+        found: dict[tuple[str, str, int], list[Job]] = {}
         try:
-            return past.find(self._slurm, entry.name, entry.user, entry.asked_ms)
+            for job in past.find(self._slurm, names, users, min(entry.asked_ms for entry in entries)):
+                found.setdefault((job.user, job.name, job.place), []).append(job)
         except EngineProblem as problem:
             log.warning("%s", problem)
-            return []
+        return found
 
     def of_silence(self, entry: Entry, now_ms: int) -> Seen:
         """What is said of an attempt that Slurm does not show, until there is a verdict."""
@@ -114,12 +117,23 @@ class Verdict:
             return Seen(entry.token, "running", started_ms=note.began_ms, words="Slurm has lost it, and it runs")
         return Seen(entry.token, "unknown", words="Slurm shows nothing of it")
 
-    def of_missing(self, entry: Entry, now_ms: int) -> Seen | None:
-        """The end of an attempt that Slurm does not show; None while there is no evidence for one."""
-        if 0 <= now_ms - entry.asked_ms < DOUBT_MS or not 0 < entry.missed_ms <= now_ms - DOUBT_MS:
-            return None
-        for job in self._past(entry):
-            if job.place == entry.place and job.ended and (end := self.of_end(entry, job)):
+    def of_missing(self, entries: Sequence[Entry], now_ms: int) -> list[Seen]:
+        """The ends of those among these attempts, which Slurm does not show, that there is evidence of."""
+        due = [
+            entry
+            for entry in entries
+            if not 0 <= now_ms - entry.asked_ms < DOUBT_MS and 0 < entry.missed_ms <= now_ms - DOUBT_MS
+        ]
+        if not due:
+            return []
+        forgotten = self._forgotten(due)
+        ends = [self._of_lost(entry, forgotten.get((entry.user, entry.name, entry.place), []), now_ms) for entry in due]
+        return [end for end in ends if end is not None]
+
+    def _of_lost(self, entry: Entry, records: Sequence[Job], now_ms: int) -> Seen | None:
+        """The end of an attempt by its records in sacct, else by its notes; None while there is no evidence for one."""
+        for job in records:
+            if job.ended and (end := self.of_end(entry, job)):
                 return end
         note = self._spool.note(entry.token, entry.user)
         if note.ended_ms or note.launch:
