@@ -24,8 +24,8 @@ __all__ = [
     "Reader", "Refusal", "RefusedProblem", "Request", "Rows", "Sample", "Seen", "Service", "ServiceContext",
     "Stages", "Store", "StoreContext", "Stretch", "Trace", "Trial", "UnfitProblem", "Unit", "UsageProblem", "Value", "View",
     "Why",
-    "as_decide", "board", "decay", "desk", "grown", "hookimpl", "hookspec", "jit", "replay", "row_of", "share",
-    "sqlite_copy",
+    "as_decide", "board", "decay", "desk", "grown", "hookimpl", "hookspec", "jit", "read_slice", "replay", "row_of",
+    "share", "sqlite_copy",
     # For the commands of plugins:
     "Frame", "Live", "PluginManager", "Ran", "Site", "did_you_mean", "emit_json", "load", "opened", "pass_frame", "resolve",
     "amount_words", "instant_ms", "instant_words", "parsed", "table", "tell",
@@ -68,7 +68,7 @@ class Engine(Protocol):
         ...
 
     def logs(self, token: str, stream: str, offset: int, limit: int) -> bytes:
-        """At most `limit` bytes of `stdout` or `stderr` from `offset` (negative: from the end)."""
+        """At most `limit` bytes of `stdout` or `stderr` from `offset` (negative: from the end); see `read_slice`."""
         ...
 
     def wait(self, timeout_s: float) -> None:
@@ -132,6 +132,7 @@ if TYPE_CHECKING:
     from shanyrak.model import decay
     from shanyrak.model.counters import grown
     from shanyrak.model.quantities import amount_words, instant_ms, instant_words
+    from shanyrak.model.slices import read_slice
     from shanyrak.plugins.loading import load
     from shanyrak.plugins.manager import PluginManager
     from shanyrak.plugins.names import did_you_mean
@@ -149,7 +150,7 @@ if TYPE_CHECKING:
 _LATER = {
     **dict.fromkeys(
         ("EngineContext", "Launch", "Launched", "MeterContext", "Node", "PastWork", "Refusal", "Request", "Sample",
-         "Seen",         "ServiceContext", "StoreContext", "Stretch", "TOKEN", "Trace", "Trial"),
+         "Seen", "ServiceContext", "StoreContext", "Stretch", "TOKEN", "Trace", "Trial"),
         "shanyrak.exchange",
     ),
     **dict.fromkeys(("FAR", "MANY", "Ints"), "shanyrak.policy.arrays"),
@@ -157,7 +158,7 @@ _LATER = {
     **dict.fromkeys(("Arrivals", "Log", "replay"), "shanyrak.policy.drive"),
     **dict.fromkeys(("Busy", "Damaged", "JournalStore", "Rows", "Value"), "shanyrak.journal.store"),
     **dict.fromkeys(("COMPILED", "jit", "share"), "shanyrak.policy.compiled"),
-    "sqlite_copy": "shanyrak.journal.copying",
+    "read_slice": "shanyrak.model.slices", "sqlite_copy": "shanyrak.journal.copying",
     "Mirror": "shanyrak.policy.mirror", "Plan": "shanyrak.policy.plan", "View": "shanyrak.policy.view",
     "Why": "shanyrak.policy.reasons", "row_of": "shanyrak.policy.facts", "grown": "shanyrak.model.counters",
     # For the command of a plugin: its call, the workspace, the other plugins, and how the core prints.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import zlib
-from pathlib import Path
 
 TAIL = 64 * 1024
 PIECE = 1 << 20
@@ -93,14 +92,3 @@ class Sink:
                 pass
         os.close(self._fd)
         self._fd = -1
-
-
-def read_log(folder: Path, token: str, stream: str, offset: int, limit: int) -> bytes:
-    """At most `limit` bytes from `offset` (negative: from the end); empty when nothing was written."""
-    try:
-        with open(folder / "logs" / log_name(token, stream), "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            file.seek(max(0, size + offset) if offset < 0 else min(offset, size))
-            return file.read(max(0, limit))
-    except FileNotFoundError:
-        return b""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shanyrak.api import TOKEN, EngineContext, EngineProblem, Launch, Launched, Node, Seen
+from shanyrak.api import TOKEN, EngineContext, EngineProblem, Launch, Launched, Node, Seen, read_slice
 
 from shanyrak_ray import orders, program
 from shanyrak_ray.cluster import Host, Map, hosts
@@ -164,9 +164,7 @@ class RayEngine:
             return b""
         try:
             with open(self.watch.home(token).at(stream), "rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                file.seek(max(0, size + offset) if offset < 0 else min(offset, size))
-                return file.read(max(0, limit))
+                return read_slice(file.fileno(), offset, limit)
         except FileNotFoundError:
             return b""
 

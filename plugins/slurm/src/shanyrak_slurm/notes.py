@@ -13,7 +13,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from shanyrak.api import EngineProblem, Seen
+from shanyrak.api import EngineProblem, Seen, read_slice
 
 from shanyrak_slurm.jobs import exit_of
 
@@ -113,7 +113,7 @@ class Spool:
             os.close(handle)
 
     def log(self, token: str, user: str, stream: str, offset: int, limit: int) -> bytes:
-        """At most `limit` bytes of a stream from `offset` (negative: from the end); empty when nothing was written."""
+        """`read_slice` of a stream; empty when nothing was written."""
         handle = self._open(token, user)
         if handle < 0:
             return b""
@@ -150,8 +150,7 @@ class Spool:
         try:
             if not _own(handle, folder):
                 return b""
-            size = os.fstat(handle).st_size
-            return os.pread(handle, max(0, limit), max(0, size + offset) if offset < 0 else min(offset, size))
+            return read_slice(handle, offset, limit)
         except OSError as problem:
             raise self._problem(problem.strerror or str(problem)) from None
         finally:
