@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -26,24 +27,30 @@ def _choose() -> tuple[bool, Callable[[F], F], Callable[[F], F]]:
         return False, _identity, _identity
 
     def compile_(function: F, within: bool = False) -> F:
-        folder = _cache(Path(inspect.getfile(function)).parent)
-        config: Any = numba.config
         njit: Any = numba.njit
-        before = config.CACHE_DIR
-        config.CACHE_DIR = folder or before
-        try:
-            # Without a folder that may be written it compiles in each process.
-            made = njit(
-                cache=folder is not None, error_model="numpy", no_cfunc_wrapper=True, no_cpython_wrapper=within
-            )(function)
-        finally:
-            config.CACHE_DIR = before
+        with _cached(function) as cache:
+            made = njit(cache=cache, error_model="numpy", no_cfunc_wrapper=True, no_cpython_wrapper=within)(function)
         general = made.compile
         # Calls with constants would each be compiled by themselves, which takes longer than it saves.
         made.compile = lambda types: general(tuple(map(numba.types.unliteral, types)))
         return cast(F, made)
 
     return True, compile_, partial(compile_, within=True)
+
+
+@contextmanager
+def _cached(function: Callable[..., Any]) -> Iterator[bool]:
+    """What numba makes meanwhile of a function is kept where `_cache` says; False: nowhere, each process compiles it."""
+    import numba
+
+    folder = _cache(Path(inspect.getfile(function)).parent)
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = folder or before
+    try:
+        yield folder is not None
+    finally:
+        config.CACHE_DIR = before
 
 
 @lru_cache
@@ -83,15 +90,9 @@ def pointer(order: Callable[[Any, int, Any, Any], None]) -> Any:
 
     function = getattr(order, "py_func", order)
     ints = numba.types.Array(numba.types.int64, 1, "C")
-    folder = _cache(Path(inspect.getfile(function)).parent)
-    config: Any = numba.config
-    before = config.CACHE_DIR
-    config.CACHE_DIR = folder or before
-    try:
-        cfunc: Any = numba.cfunc
-        return cfunc(numba.types.void(ints, numba.types.int64, ints, ints), cache=folder is not None)(function)
-    finally:
-        config.CACHE_DIR = before
+    cfunc: Any = numba.cfunc
+    with _cached(function) as cache:
+        return cfunc(numba.types.void(ints, numba.types.int64, ints, ints), cache=cache)(function)
 
 
 def share(routines: Iterable[Callable[..., Any]]) -> None:
