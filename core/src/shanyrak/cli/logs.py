@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from bisect import bisect_left
+from collections.abc import Callable
 
 import click
 
@@ -11,6 +13,9 @@ from shanyrak.cli.frame import Frame, pass_frame
 from shanyrak.cli.opened import opened, work_id
 
 CHUNK = 1 << 20
+LONGEST = 1 << 60
+Read = Callable[[int, int], bytes]
+"""(offset, limit) -> bytes of a log."""
 
 
 @click.command()
@@ -26,22 +31,40 @@ def logs(frame: Frame, id_: int, follow: bool, err: bool, task: int | None, tail
     from shanyrak.errors import UsageProblem
     from shanyrak.model import states
 
-    stream, at = "stderr" if err else "stdout", -tail if tail else 0
+    token, at = "", 0
+    read: Read | None = None
     with opened(frame) as site:
         while True:
             with site.journal.read() as rows:
                 ended = state_of(rows, id_)[0] in states.ENDED
             try:
-                part = site.logs(id_, stream, task, at, CHUNK)
+                newest, reader = site.log(id_, "stderr" if err else "stdout", task)
             except UsageProblem:
                 if ended or not follow:
                     raise
-                part = b""
-            while part:
-                sys.stdout.buffer.write(part)
-                at = len(part) if at < 0 else at + len(part)
-                part = site.logs(id_, stream, task, at, CHUNK) if len(part) == CHUNK else b""
-            sys.stdout.buffer.flush()
+            else:
+                if newest != token:
+                    if read:
+                        _print(read, at)  # the last words of the attempt before
+                    at = max(0, _length(reader) - tail) if tail and not read else 0
+                    token, read = newest, reader
+                at = _print(reader, at)
             if ended or not follow:
                 return
             time.sleep(0.2)
+
+
+def _length(read: Read) -> int:
+    """Bytes of a log: where the first place is that has none. Its engine does not say how long it is."""
+    return bisect_left(range(LONGEST), True, key=lambda at: not read(at, 1))
+
+
+def _print(read: Read, at: int) -> int:
+    """Print what there is from `at` on; where that ends."""
+    while part := read(at, CHUNK):
+        sys.stdout.buffer.write(part)
+        at += len(part)
+        if len(part) < CHUNK:
+            break
+    sys.stdout.buffer.flush()
+    return at

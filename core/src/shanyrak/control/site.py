@@ -342,19 +342,17 @@ class Site:
         with self.journal.read() as rows:
             return events(rows, after, limit)
 
-    def logs(
-        self, id_: int, stream: str = "stdout", task: int | None = None, offset: int = 0, limit: int = 1 << 20
-    ) -> bytes:
-        """What a workload (one task of it) printed, from its newest attempt."""
+    def log(self, id_: int, stream: str = "stdout", task: int | None = None) -> tuple[str, Callable[[int, int], bytes]]:
+        """The newest attempt of a workload (of one task of it), and what reads what it printed: (offset, limit) -> bytes.
+
+        An offset below 0 is from the end. Raises UsageProblem when it has not run.
+        """
         with self.journal.read() as rows:
             token, pool = reports.attempt_of(rows, id_, task)
-        engine = self._log_engine(pool)
-        return bytes(engine.logs(token, stream, offset, limit))
-
-    def _log_engine(self, pool: int) -> Engine:
         if pool not in self._engines:
             self._engines[pool] = self.engine(pool)
-        return self._engines[pool]
+        engine = self._engines[pool]
+        return token, lambda offset, limit: bytes(engine.logs(token, stream, offset, limit))
 
     @cached_property
     def _engines(self) -> dict[int, Engine]:

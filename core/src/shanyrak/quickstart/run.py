@@ -129,7 +129,8 @@ class Quickstart:
         """The last line that a workload printed (to stderr when it printed none)."""
         for stream in ("stdout", "stderr"):
             try:
-                text = self.site.logs(id_, stream, None, -4096, 4096).decode(errors="replace")
+                _, read = self.site.log(id_, stream)
+                text = read(-4096, 4096).decode(errors="replace")
             except Exception:  # work that never ran has no log
                 return ""
             lines = [line.strip() for line in text.splitlines() if line.strip()]
