@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from shanyrak_slurm import times
 
 HOUR = 3_600_000
@@ -48,8 +46,3 @@ def test_places(text: str, numbers: list[int]) -> None:
 def test_what_names_no_places_is_an_error(text: str) -> None:
     with pytest.raises(ValueError):
         times.places(text)
-
-
-@given(st.lists(st.integers(0, 10_000), unique=True, min_size=1))
-def test_places_come_back_as_they_were(numbers: list[int]) -> None:
-    assert times.places(times.as_places(numbers)) == sorted(numbers)

@@ -11,7 +11,7 @@ from shanyrak.exchange import Refusal
 from shanyrak.journal import points
 from shanyrak.journal.journal import LINES, Journal, Writer, submission
 from shanyrak.journal.store import Rows
-from shanyrak.model import states
+from shanyrak.model import reasons, states
 from shanyrak.model.workload import Spec
 
 
@@ -151,7 +151,11 @@ def settle_dependents(writer: Writer, id_: int, state: str) -> None:
                 continue
             void_promise(writer, other, "the work was cancelled")
             end_waiting(
-                writer, other, states.CANCELLED, "after-failed", f"workload {before}, which it came after, is {how}"
+                writer,
+                other,
+                states.CANCELLED,
+                reasons.AFTER_FAILED,
+                f"workload {before}, which it came after, is {how}",
             )
             ended.append((other, states.CANCELLED))
 

@@ -6,7 +6,7 @@ from shanyrak.control.requests import end_waiting, settle_dependents, void_promi
 from shanyrak.journal.accounts import LEFT, balance
 from shanyrak.journal.journal import Writer
 from shanyrak.journal.store import Rows
-from shanyrak.model import states
+from shanyrak.model import reasons, states
 from shanyrak.model.quantities import instant_words
 
 _DUE = (
@@ -53,7 +53,7 @@ def ring(writer: Writer) -> None:
         if _has_ended(writer.rows, work):  # with what it came after, just now
             continue
         void_promise(writer, work, "its term is over")
-        end_waiting(writer, work, states.EXPIRED, "term", "it was not started within its term")
+        end_waiting(writer, work, states.EXPIRED, reasons.TERM, "it was not started within its term")
         settle_dependents(writer, work, states.EXPIRED)
     for work in found["backoff"]:
         if _has_ended(writer.rows, work):

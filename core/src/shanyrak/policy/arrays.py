@@ -1,9 +1,8 @@
-"""The array type of this room, its two large numbers, and the ragged (CSR) form of lists of lists."""
+"""The array type of this room, its two large numbers, and how much a policy may carry."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +19,6 @@ MANY = 1 << 40
 
 def ints(values: Iterable[int] = ()) -> Ints:
     return np.fromiter(values, np.int64)
-
-
-def ragged(rows: Sequence[Sequence[int]]) -> tuple[Ints, Ints]:
-    """`ptr` (rows + 1) and the flat values: row i is `flat[ptr[i]:ptr[i + 1]]`."""
-    ptr = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(list(map(len, rows)), out=ptr[1:])
-    return ptr, np.array(list(chain.from_iterable(rows)), np.int64)
 
 
 MOST_CARRY = 100_000

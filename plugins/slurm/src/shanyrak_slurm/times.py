@@ -38,14 +38,3 @@ def places(text: str) -> list[int]:
         first, _, last = span.partition("-")
         found += range(int(first), int(last or first) + 1, int(step or 1))
     return found
-
-
-def as_places(numbers: list[int]) -> str:
-    """Places in Slurm's short form: runs as `0-3`."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)

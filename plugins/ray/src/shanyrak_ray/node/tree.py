@@ -33,7 +33,7 @@ class Tree:
         except OSError:
             linux.become_subreaper()
             self.isolation = "subreaper"
-        self._root = self._status_pipe = 0
+        self._root = 0
 
     def prepare(self, job: dict[str, Any], env: dict[str, str], outputs: list[int]) -> int:
         """Fork what becomes the command, which waits for `release`; the pid that stands for the attempt."""
