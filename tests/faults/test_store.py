@@ -18,7 +18,8 @@ from faultlab.house import House, read
 from faultlab.invariants import at_rest, sound
 from faultlab.processes import Child, eventually
 from shanyrak.control.proofs import verify
-from shanyrak.control.site import Site, default_manager
+from shanyrak.control.site import Site
+from shanyrak.control.workspace import default_manager
 from shanyrak.errors import Problem, UnfitProblem
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from shanyrak.config.write import set_store
 from shanyrak.control import lease, store_copy
-from shanyrak.control.site import open_store
 from shanyrak.control.store_copy import copy_store
+from shanyrak.control.workspace import open_store
 from shanyrak.errors import Problem, UnfitProblem
 from shanyrak.journal.journal import first_difference
 from shanyrak.journal.schema import MIGRATIONS, TABLES
@@ -154,7 +154,7 @@ def test_what_cannot_be_proved_is_not_there(tmp_path: Path, target: str, what: s
 KILLED = """
 import sys
 from pathlib import Path
-from shanyrak.control.site import default_manager
+from shanyrak.control.workspace import default_manager
 from shanyrak.control.store_copy import copy_store
 folder, source, target = sys.argv[1:4]
 print("begins", flush=True)

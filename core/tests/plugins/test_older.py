@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from shanyrak.control.site import open_store
+from shanyrak.control.workspace import open_store
 from shanyrak.exchange import StoreContext
 from shanyrak.journal.schema import migrate
 from shanyrak.journal.sqlite import SqliteStore

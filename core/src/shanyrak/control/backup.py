@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from shanyrak.config.light import DEFAULT_STORE
 from shanyrak.config.write import set_store
+from shanyrak.control.workspace import os_user, refuse_used
 from shanyrak.errors import UnfitProblem, UsageProblem
 from shanyrak.journal.durable import sync
 from shanyrak.journal.journal import Journal, chain_faults
@@ -53,8 +54,6 @@ def restore(source: Path, folder: Path, tell: Callable[[str], None] = lambda lin
 
     Raises UsageProblem when `folder` is in use or `source` is no backup, UnfitProblem when it does not verify.
     """
-    from shanyrak.control.site import refuse_used
-
     folder = folder.absolute()
     refuse_used(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -96,8 +95,6 @@ def restore(source: Path, folder: Path, tell: Callable[[str], None] = lambda lin
 
 def _rename_attempts(journal: Path) -> None:
     """Give attempts to come tokens of another beginning: what ran after the backup was made has the old ones."""
-    from shanyrak.control.site import os_user
-
     store = SqliteStore(journal)
     try:
         with Journal(store).write(os_user()) as writer:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -254,9 +255,17 @@ class Controller:
     def _now(self) -> int:
         return self.journal.clock.now()
 
-    def _acting(self) -> Any:
-        """A transaction of an act: guarded by the lease's epoch."""
-        return _Act(self)
+    @contextmanager
+    def _acting(self) -> Iterator[Writer]:
+        """A transaction of an act: it fails when the lease is lost."""
+        try:
+            with self.journal.write(self.actor) as writer:
+                self.lease.check(writer.rows)
+                if step := self.journal.clock.take_step():
+                    writer.append("clock.stepped", "clock", {"by": step})
+                yield writer
+        finally:
+            self._version = -1  # our own commits do not move the store's version
 
     # ---- engines --------------------------------------------------------------------------------------------
 
@@ -489,26 +498,3 @@ def _refused(reply: Launched) -> Seen:
 def _open(row: Row) -> Open:
     token, id_, workload, task, number, pool, launched, started, stop, stop_for, unknown, _, words = row
     return Open(token, id_, workload, task, number, pool, bool(launched), started, stop, stop_for, bool(unknown), words)
-
-
-class _Act:
-    """`with controller._acting() as writer`: one transaction that fails when the lease is lost."""
-
-    def __init__(self, controller: Controller) -> None:
-        self._controller = controller
-        self._context = controller.journal.write(controller.actor)
-
-    def __enter__(self) -> Writer:
-        writer = self._context.__enter__()
-        try:
-            self._controller.lease.check(writer.rows)
-            if step := self._controller.journal.clock.take_step():
-                writer.append("clock.stepped", "clock", {"by": step})
-        except BaseException as error:
-            if not self._context.__exit__(type(error), error, error.__traceback__):
-                raise
-        return writer
-
-    def __exit__(self, *error: Any) -> Any:
-        self._controller._version = -1  # our own commits do not move the store's version
-        return self._context.__exit__(*error)

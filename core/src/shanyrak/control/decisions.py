@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from shanyrak.control.decider import KERNEL_VERSION, find_policy, kernel, resolve
 from shanyrak.control.feed import Feed
 from shanyrak.control.now import patience
+from shanyrak.control.workspace import open_store
 from shanyrak.errors import Problem
 from shanyrak.journal.events import Event
 from shanyrak.journal.journal import events
@@ -39,7 +40,6 @@ def verify_decisions(folder: Path, manager: PluginManager, tick: Tick = lambda s
     now and then.
     """
     from shanyrak.config.commons import load_commons
-    from shanyrak.control.site import open_store
 
     store = open_store(folder, load_commons(folder).accounts.store, manager)
     try:

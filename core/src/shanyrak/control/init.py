@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from shanyrak.config.light import DEFAULT_STORE
-from shanyrak.control.site import Site, default_manager, refuse_used
+from shanyrak.control.site import Site
+from shanyrak.control.workspace import default_manager, refuse_used
 from shanyrak.errors import PluginProblem, Problem, UsageProblem
 from shanyrak.exchange import EngineContext, Node
 from shanyrak.model.facility import Pool

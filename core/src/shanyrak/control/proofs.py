@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shanyrak.control.workspace import open_store
 from shanyrak.errors import Problem
 from shanyrak.journal.accounts import faults
 from shanyrak.journal.journal import chain_faults, fold_faults
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 def verify(folder: Path, manager: PluginManager) -> list[dict[str, Any]]:
     """`[{"proof", "holds", "faults"}]` for a workspace."""
     from shanyrak.config.commons import load_commons
-    from shanyrak.control.site import open_store
 
     try:
         store = open_store(folder, load_commons(folder).accounts.store, manager)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -17,13 +16,13 @@ from shanyrak.control.decider import Decider, find_policy
 from shanyrak.control.imported import Brought, bring
 from shanyrak.control.launches import read_secrets
 from shanyrak.control.usage import usage
+from shanyrak.control.workspace import default_manager, empty_store, open_store, os_user, refuse_used
 from shanyrak.errors import PluginProblem, Problem, RefusedProblem, UnfitProblem, UsageProblem
-from shanyrak.exchange import EngineContext, Node, PastWork, StoreContext
+from shanyrak.exchange import EngineContext, Node, PastWork
 from shanyrak.journal.clock import Clock
 from shanyrak.journal.events import parsed
 from shanyrak.journal.journal import ALL, Journal, events
 from shanyrak.journal.schema import migrate, schema_version
-from shanyrak.journal.sqlite import SqliteStore
 from shanyrak.journal.store import Rows, Store
 from shanyrak.model.quantities import UNITS
 from shanyrak.model.workload import Spec, parse_spec
@@ -38,14 +37,6 @@ if TYPE_CHECKING:
 
 WARM_S = 30.0
 """How long `up` waits for the policy before the core's own kernel decides in its place."""
-
-
-def os_user() -> str:
-    """The actor of what this process asks for."""
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return f"uid-{os.geteuid()}"
 
 
 class Site:
@@ -453,46 +444,3 @@ class Site:
             decider.close()
             lease.leave("controller")
             raise
-
-
-def default_manager(folder: Path) -> PluginManager:
-    """The plugins as this workspace switches them."""
-    from shanyrak.plugins.manager import PluginManager
-    from shanyrak.plugins.switches import read_switches
-
-    return PluginManager(read_switches(folder, os.environ))
-
-
-def open_store(folder: Path, url: str, manager: PluginManager, *, create: bool = False, wait_s: float = 20.0) -> Store:
-    """The store that `[accounts] store` names. Relative paths are under the workspace."""
-    scheme, _, rest = url.partition(":")
-    if scheme == "sqlite":
-        return SqliteStore(folder / rest, create=create, wait_s=wait_s)
-    from shanyrak.plugins.loading import load
-    from shanyrak.plugins.older import OlderStore, store_argument
-
-    offer = manager.store(scheme)
-    record = manager.record(offer.plugin)
-    context = StoreContext(url, str(folder), manager.settings(offer.plugin), create, wait_s)
-    api = record.api if record else ""
-    store: Store = load(offer.record.target, offer.plugin)(store_argument(api, context))
-    return OlderStore(store) if api == "1" else store
-
-
-def empty_store(folder: Path, url: str, manager: PluginManager) -> Store:
-    """A new store there. Raises UnfitProblem when it holds a journal already."""
-    store = open_store(folder, url, manager, create=True)
-    if store.tables():
-        store.close()
-        raise UnfitProblem(f"the store {url}", "it holds a journal already", "name another file or schema")
-    return store
-
-
-def refuse_used(folder: Path) -> None:
-    """Raise UsageProblem when a workspace cannot be made in `folder`."""
-    if (folder / "commons.toml").exists():
-        raise UsageProblem(f"{folder}", "it is a workspace already", "use it with -C, or choose another folder")
-    if folder.exists() and not folder.is_dir():
-        raise UsageProblem(f"{folder}", "it is not a folder", "choose another name")
-    if folder.is_dir() and any(folder.iterdir()):
-        raise UsageProblem(f"{folder}", "it is not empty", "choose an empty or new folder")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shanyrak.control.lease import WATCH_S, Watch
 from shanyrak.control.proofs import journal_faults
-from shanyrak.control.site import empty_store, open_store
+from shanyrak.control.workspace import empty_store, open_store
 from shanyrak.errors import UnfitProblem
 from shanyrak.journal import points
 from shanyrak.journal.copying import copy, refuse_older

@@ -13,7 +13,8 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from shanyrak.control.init import commons_of
-from shanyrak.control.site import Site, default_manager, refuse_used
+from shanyrak.control.site import Site
+from shanyrak.control.workspace import default_manager, refuse_used
 from shanyrak.errors import PluginProblem, Problem, UnfitProblem, UsageProblem
 from shanyrak.exchange import Trial
 
