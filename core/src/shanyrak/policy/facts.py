@@ -273,15 +273,9 @@ def use(b: Any, account: int, units: int) -> None:
 @inner
 def _held_at(b: Any, end: int, run: int) -> int:
     """The first row of what is held until `end` by a run with this id or a higher one."""
-    ends, runs = b[H_END], b[H_RUN]
-    low, high = 0, b[HELD]
-    while low < high:
-        middle = (low + high) // 2
-        if b[ends + middle] < end or (b[ends + middle] == end and b[runs + middle] < run):
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    first = place_of(b, b[H_END], b[HELD], end)
+    last = place_of(b, b[H_END], b[HELD], end + 1)
+    return first + place_of(b, b[H_RUN] + first, last - first, run)
 
 
 @inner

@@ -17,7 +17,7 @@ from shanyrak.policy.desk import (
     BY_POOL, CAP, C_COLS, C_ENTRIES, C_FITS, C_INSTANTS, C_QUIET, C_SHORT, C_STOPS, EXTRA, E_ACCOUNT, E_AT, E_NODE, E_UNITS,
     FIT, INSTANT, LOW, MOST, MOST_ENTRIES, MOST_INSTANTS, P_BLOCKER, P_FIRST, P_NODES, P_RESERVED, P_TESTED, SIZES, UNITS, WALK,
 )  # fmt: skip
-from shanyrak.policy.facts import move_down, move_up
+from shanyrak.policy.facts import move_down, move_up, place_of
 
 
 @jit
@@ -240,17 +240,7 @@ def headroom(b: Any, d: Any, layer: int, account: int, need: int) -> bool:
 @inner
 def layer_of(d: Any, end: int) -> int:
     """The layer of a task that starts now and ends at `end`: how many instants lie before that."""
-    size, instant = d[C_INSTANTS], d[INSTANT]
-    if size == 0 or d[instant] >= end:
-        return 0
-    low, high = 1, size
-    while low < high:
-        middle = (low + high) // 2
-        if d[instant + middle] < end:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    return place_of(d, d[INSTANT], d[C_INSTANTS], end)
 
 
 @inner
