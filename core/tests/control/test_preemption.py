@@ -1,10 +1,12 @@
 """Preemption: what a plan stops ends on its engine, is charged, and waits again; what it is stopped for runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from shanyrak.control.controller import Controller
 from shanyrak.control.feed import Feed
 from shanyrak.errors import EngineProblem
 from shanyrak.plugins.discovery import find
@@ -24,6 +26,8 @@ def stages(view, params):
     return Stages(keys=(-rank,), claim=rank, guard=rank)
 """
 URGENT = {"class": "service"}
+WHOLE = {"cpus": 4, "width": 2}
+AWAY = EngineProblem("the engine", "it does not answer")
 Make = Callable[..., Bench]
 
 
@@ -45,19 +49,32 @@ def urgent(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench
     return bench
 
 
+@contextmanager
+def contended(bench: Bench, stop: Exception | Callable[[], None] | None = None, **asked: Any) -> Iterator[Controller]:
+    """Workload 1 has the whole machine, then workload 2, a service, asks for it; `stop`: what comes of telling the engine."""
+    bench.run(**WHOLE, **asked)
+    with bench.controller() as controller:
+        settle(controller)
+        if stop:
+            bench.engine().fail("stop", stop)
+        bench.run(**WHOLE, **URGENT)
+        settle(controller)
+        yield controller
+
+
 def attempts(bench: Bench, id_: int) -> list[tuple[Any, ...]]:
     return [(a["task"], a["try"], a["cause"], a["ran_ms"]) for a in bench.site.workload(id_)["attempts"]]
 
 
 def test_what_is_stopped_is_charged_and_waits_again_in_its_place(urgent: Bench) -> None:
-    urgent.run(cpus=4, width=2, retry={"tries": 1})
+    urgent.run(**WHOLE, retry={"tries": 1})
     with urgent.controller() as controller:
         settle(controller)
-        urgent.run(cpus=4, width=2)
+        urgent.run(**WHOLE)
         settle(controller)
         urgent.clock.advance(3_000)
         before = len(urgent.types())
-        urgent.run(cpus=4, width=2, **URGENT)
+        urgent.run(**WHOLE, **URGENT)
         settle(controller)
         assert [urgent.state(n) for n in (1, 2, 3)] == ["queued/preempted", "queued/waiting", "running/running"]
         assert [t for t in urgent.types(before) if not t.startswith("promise")] == [
@@ -80,12 +97,7 @@ def test_what_is_stopped_is_charged_and_waits_again_in_its_place(urgent: Bench) 
 
 
 def test_while_it_is_being_stopped_both_are_told(urgent: Bench) -> None:
-    urgent.run(cpus=4, width=2)
-    with urgent.controller() as controller:
-        settle(controller)
-        urgent.engine().fail("stop", EngineProblem("the engine", "it does not answer"))
-        urgent.run(cpus=4, width=2, **URGENT)
-        settle(controller)
+    with contended(urgent, AWAY) as controller:
         assert urgent.state(1) == "stopping/preempted"
         assert urgent.site.why(1)["words"] == "is being stopped for workload 2"
         assert urgent.site.why(1)["preemption"][0].startswith(
@@ -106,23 +118,14 @@ def test_while_it_is_being_stopped_both_are_told(urgent: Bench) -> None:
 
 
 def test_what_runs_under_a_guard_is_left_alone(urgent: Bench) -> None:
-    urgent.run(cpus=4, width=2, **URGENT)
-    with urgent.controller() as controller:
-        settle(controller)
-        urgent.run(cpus=4, width=2, **URGENT)
-        settle(controller)
-        with urgent.site.journal.read() as rows:
-            assert Feed(rows).mirror.view(0, 0).run_guard.tolist() == [1], "the guard is kept over a restart"
+    with contended(urgent, **URGENT), urgent.site.journal.read() as rows:
+        assert Feed(rows).mirror.view(0, 0).run_guard.tolist() == [1], "the guard is kept over a restart"
     assert [urgent.state(1), urgent.state(2)] == ["running/running", "queued/waiting"]
 
 
 @pytest.mark.parametrize("asked", [{"min_runtime": "20s"}, {"checkpoint_every": "20s", "min_runtime": "5s"}])
 def test_not_before_its_safe_point(urgent: Bench, asked: dict[str, str]) -> None:
-    urgent.run(cpus=4, width=2, **asked)
-    with urgent.controller() as controller:
-        settle(controller)
-        urgent.run(cpus=4, width=2, **URGENT)
-        settle(controller)
+    with contended(urgent, **asked) as controller:
         urgent.clock.advance(19_000)
         settle(controller)
         assert urgent.state(1) == "running/running"
@@ -158,7 +161,7 @@ def test_an_array_runs_on_while_some_of_its_tasks_are_stopped(urgent: Bench) -> 
     urgent.run(array="0-7")
     with urgent.controller() as controller:
         settle(controller)
-        urgent.engine().fail("stop", EngineProblem("the engine", "it does not answer"))
+        urgent.engine().fail("stop", AWAY)
         urgent.run(cpus=3, **URGENT)
         settle(controller)
         assert urgent.state(1) == "running/running"
@@ -178,23 +181,14 @@ def test_an_array_runs_on_while_some_of_its_tasks_are_stopped(urgent: Bench) -> 
 
 
 def test_what_ends_first_wins(urgent: Bench) -> None:
-    urgent.run(cpus=4, width=2)
-    with urgent.controller() as controller:
-        settle(controller)
-        engine = urgent.engine()
-        engine.fail("stop", lambda: engine.finish(engine.starts[0]))
-        urgent.run(cpus=4, width=2, **URGENT)
-        settle(controller)
+    engine = urgent.engine()
+    with contended(urgent, lambda: engine.finish(engine.starts[0])):
+        pass
     assert [urgent.state(1), urgent.state(2)] == ["done/ok", "running/running"]
 
 
 def test_a_person_may_stop_what_is_being_stopped(urgent: Bench) -> None:
-    urgent.run(cpus=4, width=2)
-    with urgent.controller() as controller:
-        settle(controller)
-        urgent.engine().fail("stop", EngineProblem("the engine", "it does not answer"))
-        urgent.run(cpus=4, width=2, **URGENT)
-        settle(controller)
+    with contended(urgent, AWAY) as controller:
         assert urgent.site.stop(1) == "stopping"
         assert urgent.site.stop(1) == "stopping", "once is enough"
         assert urgent.types().count("workload.stopped") == 1
@@ -205,11 +199,11 @@ def test_a_person_may_stop_what_is_being_stopped(urgent: Bench) -> None:
 
 
 def test_one_that_its_engine_has_not_taken_yet_waits_again_too(urgent: Bench) -> None:
-    urgent.run(cpus=4, width=2)
-    urgent.engine().fail("launch", EngineProblem("the engine", "it does not answer"))
+    urgent.run(**WHOLE)
+    urgent.engine().fail("launch", AWAY)
     with urgent.controller() as controller:
         settle(controller)
-        urgent.run(cpus=4, width=2, **URGENT)
+        urgent.run(**WHOLE, **URGENT)
         controller.step()
         urgent.engine().mend()
         urgent.clock.advance(1_000)
@@ -220,22 +214,14 @@ def test_one_that_its_engine_has_not_taken_yet_waits_again_too(urgent: Bench) ->
 
 
 def test_a_node_that_is_lost_meanwhile_costs_no_try(urgent: Bench) -> None:
-    urgent.run(cpus=4, width=2, retry={"tries": 1})
-    with urgent.controller() as controller:
-        settle(controller)
-        engine = urgent.engine()
-        engine.fail("stop", lambda: engine.finish(engine.starts[0], cause="node", fenced=True))
-        urgent.run(cpus=4, width=2, **URGENT)
-        settle(controller)
+    engine = urgent.engine()
+    with contended(urgent, lambda: engine.finish(engine.starts[0], cause="node", fenced=True), retry={"tries": 1}):
+        pass
     assert urgent.state(1) == "queued/preempted"
 
 
 def test_nobody_can_say_that_it_is_dead(urgent: Bench) -> None:
-    urgent.run(cpus=4, width=2)
-    with urgent.controller() as controller:
-        settle(controller)
-        engine = urgent.engine()
-        engine.fail("stop", lambda: engine.vanish(engine.starts[0]))
-        urgent.run(cpus=4, width=2, **URGENT)
-        settle(controller)
+    engine = urgent.engine()
+    with contended(urgent, lambda: engine.vanish(engine.starts[0])):
+        pass
     assert urgent.state(1) == "lost/unfenced", "what may still run is never run again"
