@@ -182,24 +182,24 @@ def lab(tmp_path: Path, player: Player) -> Iterator[Lab]:
     made.close()
 
 
-@pytest.fixture(scope="session")
-def head() -> Iterator[RayNode]:
-    """One real head for all tests of a process that do not kill it."""
+def real() -> Iterator[RayNode]:
     try:
         with cluster() as node:
             yield node
     except UnfitProblem as problem:
         pytest.skip(str(problem))
+
+
+@pytest.fixture(scope="session")
+def head() -> Iterator[RayNode]:
+    """One real head for all tests of a process that do not kill it."""
+    yield from real()
 
 
 @pytest.fixture
 def mortal() -> Iterator[RayNode]:
     """A real head of a test's own, to be killed."""
-    try:
-        with cluster() as node:
-            yield node
-    except UnfitProblem as problem:
-        pytest.skip(str(problem))
+    yield from real()
 
 
 @pytest.fixture
