@@ -14,23 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faultlab.house import House, read
+from faultlab.house import House, forever, read
 from faultlab.invariants import at_rest, sound
 from faultlab.processes import Child, eventually
 from shanyrak.control.proofs import verify
 from shanyrak.control.site import Site
 from shanyrak.control.workspace import default_manager
 from shanyrak.errors import Problem, UnfitProblem
-
-
-def forever(site: Site) -> None:
-    ending = []
-    signal.signal(signal.SIGTERM, lambda *_: ending.append(1))
-    controller = site.controller()
-    try:
-        controller.run(lambda: bool(ending), False)
-    finally:
-        controller.close()
 
 
 def one_line(child: Child, *codes: int) -> str:

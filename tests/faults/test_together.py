@@ -9,7 +9,7 @@ import time
 from collections import Counter
 
 import pytest
-from faultlab.house import GRANT, House, drain, read
+from faultlab.house import GRANT, House, drain, forever, read
 from faultlab.invariants import at_rest, sound
 from faultlab.processes import eventually
 from shanyrak.control import controller, lease
@@ -26,17 +26,6 @@ def holder(house: House) -> int:
         return next((pid for pid, held in read(site, "SELECT pid, held FROM lease") if held), 0)
     finally:
         site.close()
-
-
-def forever(site: Site) -> None:
-    """A controller that ends only when it is told to."""
-    ending = []
-    signal.signal(signal.SIGTERM, lambda *_: ending.append(1))
-    controller = site.controller()
-    try:
-        controller.run(lambda: bool(ending), False)
-    finally:
-        controller.close()
 
 
 def test_one_key_ten_times_is_one_workload(house: House):

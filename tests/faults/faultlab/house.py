@@ -190,6 +190,17 @@ class House:
             shutil.rmtree(self.base, ignore_errors=True)
 
 
+def forever(site: Site) -> None:
+    """A controller that ends only when it is told to."""
+    ending = []
+    signal.signal(signal.SIGTERM, lambda *_: ending.append(1))
+    controller = site.controller()
+    try:
+        controller.run(lambda: bool(ending), False)
+    finally:
+        controller.close()
+
+
 def drain(site: Site, tick: Callable[[Controller], object] = lambda controller: None) -> None:
     """`shanyrak up --until-idle` in this process; `tick` is called each round."""
     controller = site.controller()
