@@ -39,7 +39,7 @@ class Accounts(RuleBasedStateMachine):
         self.real = points.reached
         points.reached = self.reached
         self.boot = 0
-        lease.myself = lambda: lease.Holder("here", f"boot {self.boot}", 1, "")
+        lease.myself = lambda: lease.Holder("here", "boot", 1, f"start {self.boot}")
 
     def teardown(self) -> None:
         self.left = 0

@@ -33,7 +33,6 @@ def test_what_is_provably_dead(child: subprocess.Popen[bytes]) -> None:
     held = holder_of(child.pid)
     assert judge(held, myself()) == "live"
     assert judge(held._replace(started="1"), myself()) == "dead", "its pid was given to another process"
-    assert judge(held._replace(boot="another"), myself()) == "dead", "the machine was started anew"
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     assert judge(held, myself()) == "dead", "a zombie"
@@ -42,10 +41,45 @@ def test_what_is_provably_dead(child: subprocess.Popen[bytes]) -> None:
 
 
 def test_what_is_unknown(child: subprocess.Popen[bytes]) -> None:
-    assert judge(myself()._replace(host="elsewhere"), myself()) == "unknown"
+    held, here = holder_of(child.pid), myself()
+    assert judge(held._replace(host="elsewhere"), here) == "unknown"
+    assert judge(held._replace(boot="another"), here) == "unknown", "another machine may have this one's name"
+    assert judge(held._replace(boot=""), here._replace(boot="")) == "unknown", "nothing is known of where it is"
     child.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
     assert judge(holder_of(child.pid), myself()) == "unknown", "it may wake up"
+
+
+def test_who_hides_from_proc_is_not_dead(child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A /proc that is mounted with hidepid shows nothing of other users' processes."""
+    held = holder_of(child.pid)
+    monkeypatch.setattr(lease, "_start_time", lambda pid: ("", ""))
+    assert judge(held, myself()) == "unknown"
+    child.kill()
+    child.wait()
+    assert judge(held, myself()) == "dead"
+
+
+SAY = "from shanyrak.control.lease import myself; print(*myself(), sep='\\t', flush=True); input()"
+
+
+@pytest.mark.parametrize(("options", "mounted"), [(["--mount-proc"], True), ([], False)])
+def test_a_process_of_another_container_is_unknown(options: list[str], mounted: bool) -> None:
+    """One kernel and one host name, but pids of their own: nothing is proved by a pid that is not there, or is another's."""
+    command = ["unshare", "--pid", "--fork", "--kill-child", *options, sys.executable, "-c", SAY]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as inside:
+        assert inside.stdout and inside.stderr
+        line = inside.stdout.readline()
+        if not line:
+            pytest.skip(f"pid namespaces cannot be made here: {inside.stderr.read().strip()}")
+        host, boot, pid, started = line.rstrip("\n").split("\t")
+        held, here = Holder(host, boot, int(pid), started), myself()
+        assert held.host == here.host
+        assert bool(held.boot) == mounted, "where /proc is another namespace's, nothing is claimed"
+        assert judge(held, here) == judge(held._replace(pid=2**22), here) == "unknown"
+        inside.communicate("\n", timeout=60)
 
 
 def hold(bench: Bench, holder: Holder, epoch: int = 1) -> None:

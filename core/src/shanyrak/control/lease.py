@@ -29,7 +29,11 @@ class LeaseLost(UnfitProblem):
 
 
 class Holder(NamedTuple):
-    """Who holds the lease: enough to tell a dead process from a live one, and a reused pid from the real one."""
+    """Who holds the lease: enough to tell a dead process from a live one, and a reused pid from the real one.
+
+    `boot` is where a pid and a start time mean this one process: one boot of one kernel, one pid and one time namespace.
+    Empty where /proc does not show this process under its own pid. `host` is what people call it.
+    """
 
     host: str
     boot: str
@@ -39,8 +43,13 @@ class Holder(NamedTuple):
 
 def myself() -> Holder:
     """This process as a holder."""
-    boot = _read("/proc/sys/kernel/random/boot_id")
-    return Holder(socket.gethostname(), boot, os.getpid(), _start_time(os.getpid())[0])
+    return Holder(socket.gethostname(), _here(), os.getpid(), _start_time(os.getpid())[0])
+
+
+def _here() -> str:
+    kernel = _read("/proc/sys/kernel/random/boot_id")
+    spaces = [_target(f"/proc/self/ns/{kind}") for kind in ("pid", "time")]  # an older Linux has one time for all
+    return " ".join([kernel, *spaces]) if kernel and spaces[0] and _target("/proc/self") == str(os.getpid()) else ""
 
 
 def _read(path: str) -> str:
@@ -50,23 +59,45 @@ def _read(path: str) -> str:
         return ""
 
 
+def _target(link: str) -> str:
+    try:
+        return str(Path(link).readlink())
+    except OSError:
+        return ""
+
+
 def _start_time(pid: int) -> tuple[str, str]:
-    """Start time (clock ticks since boot) and state letter of a process; empty when there is none."""
+    """Start time (clock ticks since boot) and state letter of a process; empty when none is seen."""
     stat = _read(f"/proc/{pid}/stat")
     fields = stat.rpartition(")")[2].split()
     return (fields[19], fields[0]) if len(fields) > 19 else ("", "")
 
 
 def judge(holder: Holder, me: Holder) -> str:
-    """`dead` (provably), `live`, or `unknown` (another host, or a process that is stopped)."""
-    if holder.host != me.host:
+    """`dead` (provably), `live`, or `unknown`: where pids mean something else than here, or a process that is stopped or hidden.
+
+    Another boot under the same host name proves nothing: containers and copied machines share names, and a journal may be
+    reached from several.
+    """
+    if (holder.host, holder.boot) != (me.host, me.boot) or not me.boot:
         return "unknown"
-    if holder.boot != me.boot:
-        return "dead"
     started, state = _start_time(holder.pid)
-    if started != holder.started or state in ("", "Z", "X"):
+    if not started:
+        return "unknown" if _exists(holder.pid) else "dead"
+    if started != holder.started or state in ("Z", "X"):
         return "dead"
     return "unknown" if state in ("T", "t") else "live"
+
+
+def _exists(pid: int) -> bool:
+    """Whether there is such a process, also where /proc hides those of other users."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 class Lease:

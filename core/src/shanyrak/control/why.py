@@ -180,9 +180,11 @@ def controller_words(site: Site) -> str:
 
     with site.journal.read() as rows:
         found = rows.one("SELECT host, boot, pid, started FROM lease WHERE held = 1")
-    if found is None or judge(Holder(*found), myself()) == "dead":
+    verdict = judge(Holder(*found), myself()) if found else "dead"
+    if found is None or verdict == "dead":
         return "no controller is running: start one with `shanyrak up`"
-    return f"the controller is pid {found[2]} on {found[0]}"
+    unseen = ", which cannot be seen from here" if verdict == "unknown" else ""
+    return f"the controller is pid {found[2]} on {found[0]}{unseen}"
 
 
 class _Explain:
