@@ -19,11 +19,12 @@ CONTRACT = {"errors", "records", "exchange", "hookspecs", "api"}
 ROOMS = {
     "model": {"errors", "records", "model"},
     "policy": {"errors", "records", "model", "policy"},
-    "journal": {"errors", "records", "model", "journal"},
+    "journal": {"errors", "texts", "records", "model", "journal"},
     "config": {"errors", "records", "plugins.names", "model.quantities", "config"},
-    "plugins": {"errors", "records", "exchange", "hookspecs", "api", "config", "plugins"},
+    "plugins": {"errors", "texts", "records", "exchange", "hookspecs", "api", "config", "plugins"},
     "control": {
-        "errors", "records", "exchange", "hookspecs", "api", "model", "policy", "journal", "config", "plugins", "control",
+        "errors", "texts", "records", "exchange", "hookspecs", "api", "model", "policy", "journal", "config", "plugins",
+        "control",
     },
 }  # fmt: skip
 """Room -> what of the core it may import (and the package's own `__version__`)."""

@@ -11,11 +11,10 @@ import pytest
 from shanyrak_postgres.server import Server
 
 ROOT = Path(__file__).resolve().parents[3]
-JOURNAL = ROOT / "core" / "tests" / "journal"
-
-EVERYDAY = [str(JOURNAL / f"test_{name}.py") for name in ("fold", "schema", "writer")]
+EVERYDAY = [f"core/tests/{name}.py" for name in
+            ("journal/test_fold", "journal/test_schema", "journal/test_writer", "control/test_texts")]  # fmt: skip
 LONG = {
-    "journal": [str(JOURNAL)],
+    "journal": ["core/tests/journal"],
     "control": ["core/tests/control"],
     "kills": ["tests/faults/test_crash_points.py", "-k", "launch or settle or submit"],
 }

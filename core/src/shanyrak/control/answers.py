@@ -1,7 +1,7 @@
 """What engines and meters answer, checked before anything is made of it: they are plugins and may answer anything.
 
 An attempt of which nothing sound was said counts as `unknown`, a launch as not answered; of nodes all are sound or none;
-a sample that is unsound as one that was not given.
+a sample that is unsound as one that was not given. Characters that no journal keeps are made harmless here.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from shanyrak.exchange import Launch, Launched, Node, Sample, Seen, Stretch
 from shanyrak.model.quantities import LARGEST
+from shanyrak.texts import harmless_record
 
 STATES = frozenset({"pending", "running", "ended", "absent", "unknown"})
 METHODS = frozenset({"measured", "modelled"})
@@ -27,7 +28,7 @@ def seen(tokens: Sequence[str], answer: Any) -> tuple[list[Seen], str]:
         if fault:
             wrong = wrong or fault
         else:
-            known[one.token] = one
+            known[one.token] = harmless_record(one)
     missing = next((token for token in tokens if token not in known), "")
     if missing and not wrong:
         wrong = f"it says nothing of {missing}"
@@ -42,7 +43,7 @@ def launched(launches: Sequence[Launch], answer: Any) -> tuple[list[Launched], s
     for one in answer:
         sound = isinstance(one, Launched) and _texts(one.handle, one.refused, *one.isolation)
         if sound and one.token in asked:
-            known[one.token] = one
+            known[one.token] = harmless_record(one)
         else:
             wrong = wrong or f"it answered {_short(one)}"
     return list(known.values()), wrong or ("" if len(known) == len(asked) else "it left launches without an answer")
@@ -54,7 +55,7 @@ def nodes(answer: Any) -> tuple[list[Node], str]:
     for one in found:
         if not (isinstance(one, Node) and _texts(one.name, one.reason) and _numbers(one.units, one.cpus, one.memory)):
             raise ValueError(f"it answered {_short(one)}")
-    return found, ""
+    return [harmless_record(one) for one in found], ""
 
 
 def samples(stretches: Sequence[Stretch], answer: Any) -> tuple[dict[str, Sample], str]:
@@ -67,7 +68,7 @@ def samples(stretches: Sequence[Stretch], answer: Any) -> tuple[dict[str, Sample
         if fault:
             wrong = wrong or fault
         else:
-            known[one.token] = one
+            known[one.token] = harmless_record(one)
     return known, wrong
 
 
@@ -105,8 +106,8 @@ def _numbers(*values: Any) -> bool:
 
 
 def _texts(*values: Any) -> bool:
-    """Whether each is text that the journal can keep (no lone surrogate, not endless)."""
-    return all(isinstance(v, str) and len(v) <= _WORDS and v == v.encode(errors="ignore").decode() for v in values)
+    """Whether each is text, and not endless."""
+    return all(isinstance(value, str) and len(value) <= _WORDS for value in values)
 
 
 def _short(value: Any) -> str:

@@ -29,6 +29,7 @@ from shanyrak.journal.events import parsed
 from shanyrak.journal.journal import Writer
 from shanyrak.journal.store import Damaged, Row, Rows
 from shanyrak.model.reasons import INFRASTRUCTURE, PREEMPTED
+from shanyrak.texts import harmless
 
 if TYPE_CHECKING:
     from shanyrak.api import Engine
@@ -436,7 +437,7 @@ class Controller:
                     "plan": shown,
                     "plan_hash": plan.hash(),
                     "outcome": outcome.by,
-                    "cause": outcome.cause,
+                    "cause": harmless(outcome.cause),  # a policy's words
                 },
             )
         return opened, stopped

@@ -14,6 +14,7 @@ from shanyrak.journal.accounts import LEFT, balance
 from shanyrak.journal.journal import Journal, Writer
 from shanyrak.journal.store import Row, Rows
 from shanyrak.model.quantities import LARGEST
+from shanyrak.texts import harmless_record
 
 PART = 500
 """Works of one event."""
@@ -56,7 +57,8 @@ def bring(
     brought = Brought()
     for first in range(0, len(works), PART):
         with journal.write(actor) as writer:
-            _part(writer, source, works[first : first + PART], charge, look, brought)
+            part = [harmless_record(work) for work in works[first : first + PART]]
+            _part(writer, source, part, charge, look, brought)
     return brought
 
 

@@ -10,6 +10,7 @@ from shanyrak.journal.accounts import Totals, faults, quick_faults, totals
 from shanyrak.journal.journal import submission
 from shanyrak.journal.store import Rows
 from shanyrak.model import states
+from shanyrak.texts import refuse_unkept
 
 if TYPE_CHECKING:
     from shanyrak.control.site import Site
@@ -48,6 +49,7 @@ _COLUMNS = (
 
 def ps(site: Site, everything: bool, project: str, reasons: bool = True) -> list[dict[str, Any]]:
     """One row a workload. `attempt` is the number of the newest try; times are ms since the epoch or null."""
+    refuse_unkept(project, "the project")
     with site.journal.read() as rows:
         where = [] if everything else ["ended = 0"]
         params: list[str] = []

@@ -13,6 +13,7 @@ from shanyrak.journal.journal import Journal
 from shanyrak.journal.store import Rows
 from shanyrak.model.quantities import LARGEST, amount_words
 from shanyrak.model.workload import check_id
+from shanyrak.texts import refuse_unkept
 
 
 def add_project(journal: Journal, actor: str, id_: str, sector: str, org: str, weight: int = 1, cap: int = -1) -> None:
@@ -132,6 +133,7 @@ def pull_grant(journal: Journal, actor: str, number: int, amount: int | None = N
 
 
 def _project(rows: Rows, id_: str) -> tuple[Any, ...]:
+    refuse_unkept(id_, "the project")
     found = rows.one("SELECT paused, sector FROM project WHERE id = ?", (id_,))
     if found is None:
         raise unknown(

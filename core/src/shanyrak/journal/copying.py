@@ -6,13 +6,14 @@ from shanyrak.errors import UnfitProblem
 from shanyrak.journal.durable import appearing
 from shanyrak.journal.journal import first_difference
 from shanyrak.journal.schema import MIGRATIONS, TABLES, parts, raise_to, schema_version
-from shanyrak.journal.store import Rows, Store
+from shanyrak.journal.store import Row, Rows, Store
 
 
 def copy(source: Rows, target: Rows) -> int:
     """Write every table of `source`, a journal of the newest schema, into `target`, which has no table yet.
 
-    Gives how many rows there are. Raises UnfitProblem when a row does not read back as it was written.
+    Gives how many rows there are. Raises UnfitProblem when a row does not read back as it was written, or holds a zero
+    character, which stores need not keep and journals of earlier versions may have.
     """
     count = 0
     for version in range(1, len(MIGRATIONS) + 1):
@@ -21,12 +22,23 @@ def copy(source: Rows, target: Rows) -> int:
     for table in TABLES:
         for part in parts(source, table):
             if part:
+                _refuse_zero(table, part)
                 target.many(f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(part[0]))})', part)
                 count += len(part)
     for table in TABLES:
         if pair := first_difference(source, target, table):
             raise UnfitProblem(f"the copy of table {table}", f"it has {pair[1]} in place of {pair[0]}")
     return count
+
+
+def _refuse_zero(table: str, part: list[Row]) -> None:
+    for row in part:
+        if any("\0" in value for value in row if isinstance(value, str)):
+            raise UnfitProblem(
+                f"table {table} of the journal, row {row[0]!r}",
+                "it holds a zero character, which not every store keeps; nothing was copied",
+                "leave this journal where it is",
+            )
 
 
 def sqlite_copy(store: Store, target: str) -> None:

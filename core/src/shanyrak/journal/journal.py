@@ -13,6 +13,7 @@ from shanyrak.journal.clock import Clock
 from shanyrak.journal.events import GENESIS, Event, canonical, chain, parsed
 from shanyrak.journal.schema import FOLDED, MIGRATIONS, parts, schema_version
 from shanyrak.journal.store import Row, Rows, Store
+from shanyrak.texts import refuse_unkept
 
 _INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)"
 LINES = 500
@@ -22,7 +23,10 @@ ALL = 2**63 - 1
 
 
 class Writer:
-    """An open write transaction. It has one time (`now`, ledger ms); order within it is seq."""
+    """An open write transaction. It has one time (`now`, ledger ms); order within it is seq.
+
+    Raises UsageProblem, so that nothing is written, for an event with text that not every store keeps (`texts`).
+    """
 
     def __init__(self, rows: Rows, clock: Clock, actor: str) -> None:
         last = rows.one("SELECT seq, time, hash FROM event ORDER BY seq DESC LIMIT 1") or (0, 0, GENESIS)
@@ -48,7 +52,13 @@ class Writer:
 
     def _write(self, by: str, type_: str, subject: str | int, data: Mapping[str, Any]) -> None:
         seq, about, payload = self.seq + 1, str(subject), canonical(data)
-        digest = chain(self._hash, seq, self.now, by, type_, about, payload)
+        if "\\u0000" in payload or "\0" in by or "\0" in about:
+            refuse_unkept({"actor": by, "subject": about, **data})
+        try:
+            digest = chain(self._hash, seq, self.now, by, type_, about, payload)
+        except UnicodeEncodeError:
+            refuse_unkept({"actor": by, "subject": about, **data})
+            raise
         self._lines.append((seq, self.now, by, type_, about, payload, digest))
         self.seq, self._hash = seq, digest
         if len(self._lines) >= LINES:

@@ -8,6 +8,7 @@ from typing import Any
 
 from shanyrak.plugins.names import is_dotted, is_module, is_name
 from shanyrak.records import Command, Policy, Store, Unit
+from shanyrak.texts import kept
 
 _PLAIN: dict[str, type] = {"str": str, "int": int, "bool": bool}
 _DOTTED = {"target", "stages", "decide", "settings", "sniff", "sample", "harness", "trial"}
@@ -39,6 +40,8 @@ def _field_fault(name: str, kind: str, value: Any, default: Any) -> str:
         return f"is {_short(value)}, not a mapping"
     if expected is not str:
         return ""
+    if not kept(value):
+        return f"is {_short(value)}, with a character that no journal keeps"
     if value == "":
         return "" if default == "" else "is empty"
     if name in ("name", "scheme") and not is_name(value):
