@@ -17,6 +17,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from faultlab.house import House, template
 from shanyrak.testing import StoreHarness
 from shanyrak.testing.storework import harness_of
+from shanyrak_postgres import testing as postgres
+
+cramped, lone = postgres.cramped, postgres.lone
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,7 +6,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,16 +18,6 @@ from shanyrak_postgres.server import Server
 
 PATIENCE = 900.0
 """Seconds for everything, on a busy machine."""
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    try:
-        made = Server()
-    except UnfitProblem as problem:
-        pytest.skip(str(problem))
-    yield made.start()
-    made.remove()
 
 
 def patiently(house: House, action: Callable[[Site], Any]) -> Any:
@@ -61,9 +51,9 @@ class Watched:
 
 
 @pytest.mark.engines
-def test_postgres_is_killed_while_jobs_drain(server: Server, tmp_path, origin, scale):
+def test_postgres_is_killed_while_jobs_drain(lone: Server, tmp_path, origin, scale):
     jobs, kills = scale.pick(60, 400), scale.pick(8, 40)
-    house = House(tmp_path / "house", origin, server.url("kills"))
+    house = House(tmp_path / "house", origin, lone.url("kills"))
     draw = random.Random(scale.seed)
     try:
 
@@ -79,7 +69,7 @@ def test_postgres_is_killed_while_jobs_drain(server: Server, tmp_path, origin, s
         for _ in range(kills):
             time.sleep(draw.uniform(0.2, 2.0))
             acting.look()
-            server.crash()
+            lone.crash()
 
         def waiting(site: Site) -> int:
             return read(site, "SELECT COUNT(*) FROM workload WHERE ended = 0")[0][0]

@@ -7,21 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shanyrak.api import StoreContext, UnfitProblem
+from shanyrak.api import StoreContext
 from shanyrak.journal.schema import migrate
+from shanyrak_postgres import testing
 from shanyrak_postgres.server import Server, schema_of
 from shanyrak_postgres.settings import Settings
 from shanyrak_postgres.store import PostgresStore
 
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    try:
-        made = Server()
-    except UnfitProblem as problem:
-        pytest.skip(str(problem))
-    yield made.start()
-    made.remove()
+lone, server = testing.lone, testing.server
 
 
 @pytest.fixture

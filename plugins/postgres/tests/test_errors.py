@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from shanyrak.journal.journal import Journal
 from shanyrak.journal.schema import MIGRATIONS, migrate, schema_version
 from shanyrak.journal.store import Rows
 from shanyrak_postgres.server import Server
+from shanyrak_postgres.testing import Disk, small_disk
 
 INSERT = "INSERT INTO setting VALUES (?, '1')"
 
@@ -68,6 +68,27 @@ def test_passwords(server: Server, role: str, open_store, schema: str, tmp_path:
 
 
 @pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ("ROLE tenant CONNECTION LIMIT 0", "the user has no connection left. ALTER ROLE"),
+        ("ROLE tenant NOLOGIN", "this user may not log in"),
+        ("DATABASE closed CONNECTION LIMIT 0", "the database has no connection left"),
+        ("DATABASE closed ALLOW_CONNECTIONS false", "the database takes no connections"),
+    ],
+)
+def test_doors_that_are_shut(server: Server, role: str, open_store, schema, tmp_path, limit: str, words: str) -> None:
+    server.execute("CREATE DATABASE closed")
+    server.execute(f"ALTER {limit}")
+    try:
+        with pytest.raises(UnfitProblem) as raised:
+            open_store(over_tcp(server, schema, dbname="closed"), password_file=kept(tmp_path, "geheim"))
+        assert words in line(raised.value)
+    finally:
+        server.execute("ALTER ROLE tenant LOGIN CONNECTION LIMIT -1")
+        server.execute("DROP DATABASE closed")
+
+
+@pytest.mark.parametrize(
     ("more", "words"),
     [
         ({"dbname": "nowhere"}, "there is no such database"),
@@ -85,7 +106,7 @@ def test_no_rights(server: Server, role: str, open_store, store, schema: str, tm
     with pytest.raises(UnfitProblem) as raised:
         open_store(over_tcp(server, f"{schema}_new"), create=True, **given)
     assert "this user may not do that" in line(raised.value)
-    with pytest.raises(UnfitProblem):
+    with pytest.raises(UnfitProblem, match="this user may not do that .permission denied for schema"):
         open_store(over_tcp(server, schema), **given)
     server.execute(f"GRANT USAGE ON SCHEMA {schema} TO tenant")
     server.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO tenant")
@@ -115,6 +136,26 @@ def test_a_newer_schema_is_refused(store) -> None:
         migrate(store)
     with pytest.raises(UnfitProblem, match="another version"):
         Journal(store)
+
+
+@pytest.mark.parametrize("name", ["statement_timeout", "idle_in_transaction_session_timeout"])
+def test_limits_for_what_people_do_by_hand_are_not_ours(server: Server, open_store, store, schema, name: str) -> None:
+    """A journal is copied in one transaction, in which this side may be silent for long."""
+    with open_store(server.url(schema) + f" options='-c {name}=1min'").read() as rows:
+        assert rows.one("SELECT current_setting(?)", (name,)) == ("0",)
+
+
+def test_a_pooler_that_mixes_sessions_is_found_out(open_store, store, names, put) -> None:
+    """Its client goes on in a session that is reset, or somebody else's, with another schema perhaps."""
+    put(store, "a")
+    for statement in ("DISCARD ALL", "SET shanyrak.session = 'another'"):
+        for act in (lambda: put(store, "b"), lambda: names(store), store.version):
+            store._connected().db.execute(statement)
+            with pytest.raises(UnfitProblem) as raised:
+                act()
+            assert "a pooler" in line(raised.value) and "nothing was written" in line(raised.value)
+            store._connected().db.close()
+    assert names(store) == {"a"}
 
 
 def test_a_lock_that_is_kept(open_store, store, names, put) -> None:
@@ -174,31 +215,23 @@ def test_a_cluster_that_does_not_sync_is_named(server: Server, store) -> None:
 
 
 @pytest.fixture
-def small(server: Server, tmp_path: Path) -> Iterator[str]:
-    """A tablespace on a file system of its own of 24 MB."""
-    at = server.folder / "disk"
-    at.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m,mode=777", "none", at], capture_output=True, text=True
-    )
-    if done.returncode:
-        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
-    try:
+def small(server: Server) -> Iterator[Disk]:
+    """A tablespace `small` on a file system of its own."""
+    with small_disk("24m") as disk:
+        at = disk.at / "space"
+        at.mkdir()
         if server.user:
             shutil.chown(at, server.user)
         server.execute(f"CREATE TABLESPACE small LOCATION '{at}'")
-        yield "small"
-    finally:
-        server.execute("DROP TABLESPACE IF EXISTS small")
-        subprocess.run(["umount", "-l", at], check=True)
+        yield disk
+        server.execute("DROP TABLESPACE small")
 
 
-def test_a_full_disk(server: Server, small: str, open_store, put, names, schema: str) -> None:
+def test_a_full_disk(server: Server, small: Disk, open_store, put, names, schema: str) -> None:
     """What was acknowledged stays, nothing of what was not, and with room it goes on."""
-    store = open_store(server.url(schema) + f" options='-c default_tablespace={small}'", create=True)
+    store = open_store(server.url(schema) + " options='-c default_tablespace=small'", create=True)
     migrate(store)
-    ballast = server.folder / "disk" / "ballast"
-    ballast.write_bytes(bytes(8 << 20))
+    small.fill(leave=16 << 20)
     said: set[str] = set()
     with pytest.raises(UnfitProblem) as raised:
         for number in range(1000):
@@ -208,7 +241,7 @@ def test_a_full_disk(server: Server, small: str, open_store, put, names, schema:
             said |= {f"{number}.{n}" for n in range(10)}
     assert "the server's disk is full; nothing was written" in line(raised.value)
     assert said and names(store) == said
-    ballast.unlink()
+    small.clear()
     put(store, "after")
     assert names(store) == {*said, "after"} and store.damage() == []
     server.execute(f"DROP SCHEMA {schema} CASCADE")

@@ -44,19 +44,6 @@ while not pathlib.Path(stop).exists():
 """
 
 
-@pytest.fixture
-def lone() -> Server:
-    """A server of this test's own, as it is killed."""
-    from shanyrak.api import UnfitProblem
-
-    try:
-        made = Server()
-    except UnfitProblem as problem:
-        pytest.skip(str(problem))
-    yield made.start()
-    made.remove()
-
-
 def killed(server: Server, url: str, folder: Path, writers: int, kills: int, seed: int) -> int:
     """So many kills while so many write; gives how many events were acknowledged, each of which is there once."""
     draw, stop = random.Random(seed), folder / "stop"

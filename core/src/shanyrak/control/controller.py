@@ -100,17 +100,26 @@ class Controller:
     # ---- the loop -------------------------------------------------------------------------------------------
 
     def run(self, stopped: Callable[[], bool], until_idle: bool, tick: Callable[[], None] = lambda: None) -> None:
-        """Rounds until `stopped()`, or, with `until_idle`, until nothing is left that could happen."""
+        """Rounds until `stopped()`, or, with `until_idle`, until nothing is left that could happen.
+
+        What keeps it from writing is told once, and again when it is another or has come back.
+        """
+        trouble = ""
         while not stopped():
             try:
                 busy = self.step()
             except (LeaseLost, Damaged):
                 raise
             except UnfitProblem as problem:  # a locked journal, a full disk: wait, lose nothing
-                log.warning("%s", problem)
+                if str(problem) != trouble:
+                    log.warning("%s The controller waits.", problem)
+                trouble = str(problem)
                 self._recover()
                 time.sleep(TROUBLE_S)
                 continue
+            if trouble:
+                log.warning("the controller goes on")
+                trouble = ""
             tick()
             if not busy:
                 if until_idle and self.idle():
@@ -195,8 +204,8 @@ class Controller:
                 self._load(rows)
             self._answers.clear()
             self._decided, self._version = -1, -1
-        except Problem as problem:
-            log.warning("%s", problem)
+        except Problem as problem:  # the next round tells
+            log.debug("%s", problem)
 
     def _catch_up(self) -> None:
         version = self.journal.store.version()

@@ -94,6 +94,8 @@ def _journal(site: Site) -> Iterator[Finding]:
     wrong = site.journal.store.damage()
     if wrong:
         yield Finding("bad", "the journal", wrong[0], "restore a backup with `shanyrak restore`")
+    with site.journal.store.write():  # a Problem where it cannot: a full disk, a server that only reads
+        pass
     found = site.account()
     if found["balanced"]:
         yield Finding(

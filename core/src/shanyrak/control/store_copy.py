@@ -11,7 +11,7 @@ from shanyrak.control.proofs import journal_faults
 from shanyrak.control.workspace import empty_store, open_store
 from shanyrak.errors import UnfitProblem
 from shanyrak.journal import points
-from shanyrak.journal.copying import copy, refuse_older
+from shanyrak.journal.copying import copy, refuse_other
 from shanyrak.journal.store import Store
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def copy_store(folder: Path, manager: PluginManager, source_url: str, target_url
     """
     source = open_store(folder, source_url, manager)
     try:
-        refuse_older(source)
+        refuse_other(source)
         watch = _wait_for_no_controller(source)
         target = empty_store(folder, target_url, manager)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shanyrak.errors import UnfitProblem
 from shanyrak.journal.durable import appearing
 from shanyrak.journal.journal import first_difference
-from shanyrak.journal.schema import MIGRATIONS, TABLES, parts, raise_to, schema_version
+from shanyrak.journal.schema import MIGRATIONS, TABLES, parts, raise_to, refuse_newer, schema_version
 from shanyrak.journal.store import Row, Rows, Store
 
 
@@ -45,7 +45,7 @@ def sqlite_copy(store: Store, target: str) -> None:
     """`Store.backup` for any store: a SQLite file of one moment of it, under its name only when whole."""
     from shanyrak.journal.sqlite import SqliteStore
 
-    refuse_older(store)
+    refuse_other(store)
     with appearing(target) as part:
         made = SqliteStore(part, create=True)
         try:
@@ -56,11 +56,13 @@ def sqlite_copy(store: Store, target: str) -> None:
             made.close()
 
 
-def refuse_older(store: Store) -> None:
+def refuse_other(store: Store) -> None:
     """Raise UnfitProblem for a journal that is not of this program's schema: its columns are not those of the copy."""
-    if schema_version(store) != len(MIGRATIONS):
+    version = schema_version(store)
+    refuse_newer(store, version)
+    if version != len(MIGRATIONS):
         raise UnfitProblem(
             f"the journal {store.url}",
-            f"its schema is {schema_version(store)} and this program's {len(MIGRATIONS)}",
+            f"its schema is {version} and this program's {len(MIGRATIONS)}",
             "open its workspace once with this program, `shanyrak ps`, then copy",
         )

@@ -143,18 +143,23 @@ PART = 10_000
 def migrate(store: Store) -> None:
     """Bring the store to the newest schema, each migration in its own transaction; a newer one is refused."""
     version = schema_version(store)
-    if version > len(MIGRATIONS):
-        raise UnfitProblem(
-            f"the journal {store.url}",
-            f"its schema {version} is newer than this program's {len(MIGRATIONS)}",
-            "upgrade shanyrak",
-        )
+    refuse_newer(store, version)
     while version < len(MIGRATIONS):
         with store.write() as rows:
             rows.run(_META)
             if _version(rows) == version:  # another process may have been faster
                 raise_to(rows, version + 1)
         version = schema_version(store)
+
+
+def refuse_newer(store: Store, version: int) -> None:
+    """Raise UnfitProblem for a schema of a program that came after this one."""
+    if version > len(MIGRATIONS):
+        raise UnfitProblem(
+            f"the journal {store.url}",
+            f"its schema {version} is newer than this program's {len(MIGRATIONS)}",
+            "upgrade shanyrak",
+        )
 
 
 def raise_to(rows: Rows, version: int) -> None:

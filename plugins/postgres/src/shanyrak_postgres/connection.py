@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import secrets
 from typing import Any, NamedTuple
 
 import psycopg
@@ -19,14 +20,32 @@ LOCKS = 0x5368796E
 OLDEST = 12
 """What statements and settings of this plugin need."""
 
+SESSION = "current_setting('shanyrak.session', true)"
+"""What a transaction asks for first, in the round trip that begins it."""
+_NO_LIMITS = (
+    "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN"
+    " ('idle_in_transaction_session_timeout', 'transaction_timeout')"
+)
+"""Limits for what people do by hand: a journal is copied in one transaction. Some are not in each version."""
+
 Server = psycopg.Connection[tuple[Any, ...]]
 
 
 class Open(NamedTuple):
-    """`lock` is the number of the schema's advisory lock."""
+    """`lock` is the number of the schema's advisory lock; `session` names the session that has our settings."""
 
     db: Server
     lock: int
+    session: str
+
+    def check(self, session: str) -> None:
+        """Raise UnfitProblem when `SESSION` gave another one: the settings, and the schema with them, are somebody else's."""
+        if session != self.session:
+            raise UnfitProblem(
+                "the journal in PostgreSQL",
+                "a pooler between here and the server does not keep this session together; nothing was written",
+                "let it keep sessions (pool_mode = session), or name the server itself in [accounts] store",
+            )
 
 
 class _Whole(Loader):
@@ -61,7 +80,7 @@ def connect(place: Place, password: str, timeout_s: int, wait_s: float) -> Open:
     except psycopg.OperationalError as error:
         raise unreached(place.url, error) from None
     try:
-        return Open(db, _prepare(db, place, wait_s))
+        return _prepare(db, place, wait_s)
     except psycopg.Error as error:
         gone = db.closed
         db.close()
@@ -79,19 +98,22 @@ def make_schema(db: Server, place: Place) -> None:
             db.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(place.schema)))
 
 
-def _prepare(db: Server, place: Place, wait_s: float) -> int:
-    """Types, session settings, and what must be so; gives the number of the schema's lock."""
+def _prepare(db: Server, place: Place, wait_s: float) -> Open:
+    """Types, session settings, and what must be so."""
     db.adapters.register_dumper(int, Int8Dumper)  # one type for all: one prepared statement for each text
     db.adapters.register_dumper(bool, _Flag)
     db.adapters.register_loader("numeric", _Whole)
     db.prepare_threshold = 2
     wait_ms = max(round(wait_s * 1000), 1)  # 0 is for ever
+    session = secrets.token_hex(8)
     db.execute(
         sql.SQL(
-            "SET search_path TO {}; SET lock_timeout = {}; SET statement_timeout = 0; SET standard_conforming_strings = on;"
+            "SET statement_timeout = 0; SET search_path TO {}; SET lock_timeout = {}; SET shanyrak.session = {};"
+            " SET standard_conforming_strings = on;"
             " SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
-        ).format(sql.Identifier(place.schema), sql.Literal(wait_ms))
+        ).format(sql.Identifier(place.schema), sql.Literal(wait_ms), sql.Literal(session))
     )
+    db.execute(_NO_LIMITS)
     found = db.execute(
         "SELECT current_setting('server_encoding'), current_setting('server_version_num')::int / 10000,"
         " current_setting('synchronous_commit')"
@@ -107,7 +129,7 @@ def _prepare(db: Server, place: Place, wait_s: float) -> int:
         raise UnfitProblem(what, f"PostgreSQL {version} is too old", f"use {OLDEST} or newer")
     if durable == "off":
         db.execute("SET synchronous_commit = on")  # what was acknowledged is durable
-    return place_lock(db, place)
+    return Open(db, place_lock(db, place), session)
 
 
 def place_lock(db: Server, place: Place) -> int:

@@ -4,34 +4,22 @@ from __future__ import annotations
 
 import atexit
 import os
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
 
-from shanyrak.api import UnfitProblem
 from shanyrak.testing import StoreHarness
-
-if TYPE_CHECKING:
-    from shanyrak_postgres.server import Server
 
 SHARED = "SHANYRAK_TEST_POSTGRES"
 """Keywords of libpq for a server that is used in place of one that is started; processes of a test find theirs by it."""
-
-_own: list[Server] = []
 
 
 def address() -> str:
     """The server of this run. Skips the test that asks, with the reason, where no PostgreSQL is installed."""
     if not os.environ.get(SHARED):
-        import pytest
+        from shanyrak_postgres.testing import running
 
-        from shanyrak_postgres.server import Server
-
-        try:
-            made = Server().start()
-        except UnfitProblem as problem:
-            pytest.skip(str(problem))
-        _own.append(made)
-        atexit.register(made.remove)
-        os.environ[SHARED] = made.address()
+        own = ExitStack()
+        os.environ[SHARED] = own.enter_context(running()).address()
+        atexit.register(own.close)
     return os.environ[SHARED]
 
 

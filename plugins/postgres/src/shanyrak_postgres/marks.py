@@ -6,8 +6,9 @@ A ring of rows; the newest has the highest number. The row of a commit is writte
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
-from shanyrak_postgres.connection import LOCKS, Open, Server
+from shanyrak_postgres.connection import LOCKS, SESSION, Open, Server
 
 RING = 256
 _NEWEST = "(SELECT max(number) FROM shanyrak_commit)"
@@ -24,15 +25,22 @@ def make(db: Server) -> None:
     )
 
 
-def there(db: Server) -> bool:
-    """Whether this schema is a store."""
-    return db.execute("SELECT to_regclass('shanyrak_commit') IS NOT NULL").fetchone() == (True,)
+def there(db: Server, schema: str) -> bool:
+    """Whether this schema is a store. An error of PostgreSQL where this user may not use it: then its names lead nowhere."""
+    found = db.execute("SELECT to_regclass(quote_ident($1) || '.shanyrak_commit') IS NOT NULL", (schema,)).fetchone()
+    return found == (True,)
 
 
-def newest(db: Server) -> int:
+def session(db: Server) -> str:
+    """The name of the session that answers; empty where it was never named."""
+    row = db.execute(f"SELECT {SESSION}".encode(), prepare=False).fetchone()
+    return str(row[0] or "") if row else ""
+
+
+def newest(now: Open) -> int:
     """The number of the last commit."""
-    row = db.execute("SELECT max(number) FROM shanyrak_commit").fetchone()
-    return int(row[0]) if row and row[0] is not None else 0
+    row = now.db.execute(f"SELECT {SESSION}, {_NEWEST}".encode()).fetchone()
+    return _number(now, row)
 
 
 def begin(now: Open) -> int:
@@ -41,12 +49,17 @@ def begin(now: Open) -> int:
     Each statement sees what was committed before it: the lock is held by then.
     """
     cursor = now.db.execute(
-        f"BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, {now.lock}); SELECT {_NEWEST}".encode(), prepare=False
+        f"BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, {now.lock}); SELECT {SESSION}, {_NEWEST}".encode(), prepare=False
     )
     while cursor.nextset():
         pass
-    row = cursor.fetchone()
-    return int(row[0]) if row and row[0] is not None else 0
+    return _number(now, cursor.fetchone())
+
+
+def _number(now: Open, row: tuple[Any, ...] | None) -> int:
+    session, number = row or ("", 0)
+    now.check(session)
+    return int(number or 0)
 
 
 def fresh() -> str:

@@ -11,8 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -156,16 +155,6 @@ class Server:
             [self.bin / program, *arguments], cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
             env={**os.environ, "LC_ALL": "C"}, **self._as_user(),
         )  # fmt: skip
-
-
-@contextmanager
-def server(**options: Any) -> Iterator[Server]:
-    """A server that runs, and is gone at the end."""
-    made = Server(**options)
-    try:
-        yield made.start()
-    finally:
-        made.remove()
 
 
 def schema_of(*parts: object) -> str:

@@ -18,7 +18,7 @@ from psycopg.pq import TransactionStatus
 from shanyrak.api import Damaged, Problem, Rows, StoreContext, UnfitProblem, Value, sqlite_copy
 
 from shanyrak_postgres import marks
-from shanyrak_postgres.connection import Open, Server, connect, make_schema, place_lock
+from shanyrak_postgres.connection import SESSION, Open, Server, connect, make_schema, place_lock
 from shanyrak_postgres.dialect import translated
 from shanyrak_postgres.place import password, place
 from shanyrak_postgres.problems import explained, is_loss, lost, words
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 RETRY_S = 0.05
 """Between two tries to reach a server that went away while it committed."""
-_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SELECT {SESSION}".encode()
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename != 'shanyrak_commit'"
 _SIZE = (
     "SELECT COALESCE(SUM(pg_total_relation_size(format('%I.%I', schemaname, tablename)::regclass)), 0) FROM pg_tables"
@@ -65,6 +65,13 @@ class PostgresRows:
             cursor.executemany(translated(sql), several)
 
 
+def _begin_to_read(now: Open) -> None:
+    cursor = now.db.execute(_READ, prepare=False)
+    while cursor.nextset():
+        pass
+    now.check((cursor.fetchone() or ("",))[0])
+
+
 class PostgresStore:
     """A journal in one schema. One object serves one process, with one connection; threads take turns."""
 
@@ -78,12 +85,12 @@ class PostgresStore:
         self._now: Open | None = None
         self._closed = False
         with self._explained():
-            db = self._connected().db
+            now = self._connected()
             if context.create:
-                make_schema(db, self._place)
-                marks.make(db)
-                self._now = Open(db, place_lock(db, self._place))
-            elif not marks.there(db):
+                make_schema(now.db, self._place)
+                marks.make(now.db)
+                self._now = now._replace(lock=place_lock(now.db, self._place))
+            elif not marks.there(now.db, self._place.schema):
                 self.close()
                 raise UnfitProblem(
                     f"the journal {self.url}",
@@ -106,7 +113,7 @@ class PostgresStore:
     @contextmanager
     def read(self) -> Iterator[Rows]:
         with self._turn, self._explained():
-            self._begun(lambda now: now.db.execute(_READ, prepare=False))
+            self._begun(_begin_to_read)
             db = self._connected().db
             try:
                 yield PostgresRows(db)
@@ -117,7 +124,7 @@ class PostgresStore:
 
     def version(self) -> int:
         with self._turn, self._explained():
-            return self._begun(lambda now: marks.newest(now.db))
+            return self._begun(lambda now: marks.newest(now))
 
     def tables(self) -> frozenset[str]:
         with self._turn, self._explained():
@@ -168,9 +175,10 @@ class PostgresStore:
         now = self._connected()
         try:
             return begin(now)
-        except psycopg.Error as error:
+        except (psycopg.Error, UnfitProblem) as error:
             self._undo(now.db, error)
             if not now.db.closed:
+                now.check(marks.session(now.db))  # tables that are not found may be another schema's
                 raise
         return begin(self._connected())
 

@@ -22,7 +22,7 @@ from shanyrak.control.feed import Feed
 from shanyrak.control.init import make
 from shanyrak.control.site import Site
 from shanyrak.journal.journal import Journal
-from shanyrak_postgres.server import server
+from shanyrak_postgres.testing import running
 
 SINGLE = 500
 
@@ -82,13 +82,13 @@ def main() -> None:
     best: dict[str, dict[str, float]] = {"sqlite": {}, "postgres": {}}
     with (
         tempfile.TemporaryDirectory(prefix="shanyrak-bench-", dir=given.home) as name,
-        server(home=given.home, settings={}) as running,
+        running(home=given.home, settings={}) as server,
     ):
-        version = running.execute("SHOW server_version")[0][0]
+        version = server.execute("SHOW server_version")[0][0]
         print(f"python {platform.python_version()}, sqlite {sqlite3.sqlite_version}, postgresql {version}, psycopg "
               f"{psycopg.__version__}, {platform.machine()}, load {os.getloadavg()[0]:.1f}")  # fmt: skip
         for number in range(given.rounds):
-            for kind, store in (("sqlite", "sqlite:journal.db"), ("postgres", running.url(f"bench{number}"))):
+            for kind, store in (("sqlite", "sqlite:journal.db"), ("postgres", server.url(f"bench{number}"))):
                 site = site_in(Path(name) / f"{kind}{number}", store)
                 for what, value in measure(site, given.many).items():
                     better = min if what.endswith("ms") else max
