@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 
@@ -60,6 +62,32 @@ def test_a_second_controller_ends_at_once_with_six(house: House):
     assert holder(house) == first.pid
     first.kill(signal.SIGTERM)
     first.good()
+    at_rest(house)
+
+
+def test_one_in_another_container_is_not_taken_for_dead(house: House):
+    """The same kernel and host name, pids of its own: it is left alone while it lives, and replaced when it is silent."""
+    shanyrak = [sys.executable, "-P", "-m", "shanyrak", "-C", str(house.folder)]
+    command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *shanyrak, "up"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as inside:
+        assert inside.stderr
+        try:
+            line = inside.stderr.readline()
+            if line.startswith("unshare:"):
+                pytest.skip(f"pid namespaces cannot be made here: {line.strip()}")
+            assert "the controller is up" in line
+            second = house.shanyrak("up", "--until-idle")
+            assert second.wait() == 6
+            assert "one is already running (pid 1 on " in second.said()
+            assert inside.poll() is None
+        finally:
+            inside.kill()
+
+    def third(site: Site) -> None:
+        lease.SILENCE_S = 1.0
+        drain(site)
+
+    house.child(third).good()
     at_rest(house)
 
 

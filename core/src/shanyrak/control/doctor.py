@@ -94,6 +94,11 @@ def _journal(site: Site) -> Iterator[Finding]:
     wrong = site.journal.store.damage()
     if wrong:
         yield Finding("bad", "the journal", wrong[0], "restore a backup with `shanyrak restore`")
+    with site.journal.read() as rows:
+        made_for = rows.one("SELECT value FROM setting WHERE name = 'site'")
+    if made_for and made_for[0] != site.commons.site.name:
+        words = f"it was made for the site {made_for[0]!r}, and this one is {site.commons.site.name!r}"
+        yield Finding("warn", "the journal", words, "correct [accounts] store, unless the site was renamed")
     with site.journal.store.write():  # a Problem where it cannot: a full disk, a server that only reads
         pass
     found = site.account()
