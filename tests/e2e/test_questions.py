@@ -96,7 +96,7 @@ def test_wait_gives_up_after_its_timeout(site):
 def test_ps_shows_a_table_that_a_person_can_read(site):
     site.run("--name", "a-name", "--array", "0-9", "--", "true")
     head, line = site("ps").out.splitlines()
-    assert head.split() == ["ID", "PROJECT", "NAME", "SIZE", "STATE", "WAITED", "RAN", "REASON", "WORDS"]
+    assert head.split() == ["ID", "PROJECT", "NAME", "SIZE", "STATE", "WAITED", "RAN", "WHY"]
     assert line.split()[:6] == ["1", "ada", "a-name", "1x1", "cpu", "x10"]
     assert "10 waiting" in line
     assert site("ps", "--project", "ada", "--json").json

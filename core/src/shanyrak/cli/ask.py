@@ -23,6 +23,8 @@ def why(frame: Frame, id_: int, as_json: bool) -> None:
         return
     tell(f"Workload {id_} is {answer['state']}.")
     for reason in answer["reasons"]:
+        if reason["words"] == answer["state"]:
+            continue
         numbers = f" [needs {reason['need']:,}, has {reason['have']:,}]" if "need" in reason else ""
         tell(f"  {reason['rule']}: {reason['words']}{numbers}")
         if reason["change"]:

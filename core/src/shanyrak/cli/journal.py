@@ -9,7 +9,7 @@ import click
 
 from shanyrak.cli.frame import Frame, pass_frame
 from shanyrak.cli.opened import as_json, opened
-from shanyrak.cli.output import counting, emit_json, table, tell
+from shanyrak.cli.output import counting, emit_json, table, tell, tell_short
 from shanyrak.model.quantities import instant_words
 
 SHOWN = 20
@@ -22,7 +22,7 @@ SHOWN = 20
 @as_json
 @pass_frame
 def events(frame: Frame, after: int, last: int | None, as_json: bool) -> None:
-    """Show the journal: every fact about this site, in order, each with its actor."""
+    """Show the journal: every fact about this site, in order, each with its actor; on a terminal one line each, cut."""
     with opened(frame) as site:
         if last:
             after = max(after, site.store_info()["events"] - last)
@@ -31,9 +31,9 @@ def events(frame: Frame, after: int, last: int | None, as_json: bool) -> None:
         emit_json([event.public() for event in found])
         return
     for event in found:
-        tell(
+        tell_short(
             f"{event.seq:>6}  {instant_words(event.time)}  {event.actor}  {event.type}  {event.subject}  "
-            f"{json.dumps(event.data(), ensure_ascii=False)[:200]}"
+            f"{json.dumps(event.data(), ensure_ascii=False)}"
         )
 
 

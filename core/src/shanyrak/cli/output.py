@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from shutil import get_terminal_size
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -17,6 +18,9 @@ NARROW = 60
 
 LONG = 500
 """Rows above which a table is plain lines also on a terminal: rich takes a millisecond a row."""
+
+
+_FIGURE = re.compile(r"-|-?\d[\d,.]*(%|ms|[smhd]( \d\d[smh])?)?")
 
 
 def emit_json(data: Any) -> None:
@@ -32,6 +36,12 @@ def _escaped(line: str) -> str:
 def tell(line: str) -> None:
     """One line on stdout, free of control characters: what is in it may have been written by anybody."""
     click.echo(clean(line))
+
+
+def tell_short(line: str) -> None:
+    """The same; on a terminal what would fold is cut, and ends with `…`."""
+    room = get_terminal_size().columns if sys.stdout.isatty() else len(line)
+    tell(line if len(line) <= room else line[: room - 1] + "…")
 
 
 @contextmanager
@@ -95,16 +105,38 @@ def _cell(value: Any, empty: str) -> str:
 
 def _rich(headings: list[str], cells: list[list[str]]) -> None:
     from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
     shown = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for heading in headings:
-        shown.add_column(Text(heading), overflow="fold")
+    room = console.width - 2 * len(headings)  # the gaps between columns, and one at each edge
+    columns = [list(column) for column in zip(headings, *cells, strict=True)]
+    for column, width in zip(columns, fitting(columns, room, cell_len), strict=True):
+        shown.add_column(Text(column[0]), justify=_side(column[1:]), width=width, overflow="fold")
     for row in cells:
         shown.add_row(*(Text(cell) for cell in row))
-    Console().print(shown)
+    console.print(shown)
+
+
+def fitting(columns: Sequence[Sequence[str]], room: int, size: Callable[[str], int] = len) -> list[int]:
+    """Widths of columns, each with its heading, that are no more than `room` together where that can be.
+
+    The widest gives way first, and as long as others can no word is broken, unless it takes a third of the room for itself.
+    """
+    widths = [max(map(size, column)) for column in columns]
+    words = [max((size(word) for cell in column for word in cell.split()), default=0) for column in columns]
+    for least in ([min(word, room // 3) for word in words], [1] * len(words)):
+        while sum(widths) > room and any(wide := [now * (now > low) for now, low in zip(widths, least, strict=True)]):
+            widths[wide.index(max(wide))] -= 1
+    return widths
+
+
+def _side(cells: Sequence[str]) -> Literal["left", "right"]:
+    """Figures stand to the right: numbers, shares and lengths of time."""
+    return "right" if all(_FIGURE.fullmatch(cell) for cell in cells) and set(cells) != {"-"} else "left"
 
 
 def _plain(headings: list[str], cells: list[list[str]]) -> None:

@@ -17,7 +17,6 @@ from shanyrak.cli.plugin_new import new
 from shanyrak.errors import PluginProblem, Problem, UsageProblem
 from shanyrak.plugins.manager import PluginManager
 from shanyrak.plugins.names import did_you_mean
-from shanyrak.plugins.states import DISABLED
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print data.")
 
@@ -35,27 +34,20 @@ def plugin() -> None:
 @as_json
 @pass_frame
 def list_(frame: Frame, as_json: bool) -> None:
-    """List every installed plugin: its state, why it is not active, its API, its hooks, ms to import it, where it is from."""
+    """List every installed plugin, its state, and why it is not active; `plugin info NAME` and `--json` say all of it."""
     states = [state._asdict() for state in _quiet(frame).states()]
     if as_json:
         emit_json(states)
         return
     for state in states:
-        state["reason"] = state["reason"] or "; ".join(state["notes"])
-        state["hooks"] = [hook.removeprefix("shanyrak_") for hook in state["hooks"]]
-        state["ms"] = "" if state["state"] == DISABLED else str(state["import_ms"])
+        state["words"] = "; ".join(filter(None, (state["reason"] or state["summary"], *state["notes"])))
     table(
         states,
         {
             "name": "NAME",
             "version": "VERSION",
             "state": "STATE",
-            "api": "API",
-            "hooks": "HOOKS",
-            "ms": "MS",
-            "origin": "FROM",
-            "summary": "SUMMARY",
-            "reason": "REASON",
+            "words": "WHAT IT DOES, OR WHY IT DOES NOT",
         },
         empty="No plugin is installed. `pip install shanyrak-local` brings the engine of this machine.",
     )
@@ -85,8 +77,9 @@ def info(frame: Frame, name: str, markdown: bool, as_json: bool) -> None:
     settings = known.pop("settings")
     table(({"key": key, "value": value} for key, value in known.items()), {"key": "PLUGIN", "value": name})
     if settings:
-        click.echo(f"\nSettings, in commons.toml under [plugins.{name}], or in the environment:")
-        columns = {"key": "KEY", "type": "TYPE", "default": "DEFAULT", "description": "MEANING", "variable": "VARIABLE"}
+        variable = settings[0]["variable"].removesuffix(settings[0]["key"].upper()) + "KEY"
+        click.echo(f"\nSettings, in commons.toml under [plugins.{name}], or in the environment as {variable}:")
+        columns = {"key": "KEY", "type": "TYPE", "default": "DEFAULT", "description": "MEANING"}
         table(settings, columns)
 
 

@@ -54,7 +54,7 @@ def show(frame: Frame, name: str, as_json: bool) -> None:
         tell(
             f"It is proposed, by {one['by']} at {instant_words(one['at'])}{_on(one)}, and waits for a second operator."
         )
-    tell("It is told, beside what is there and what is asked:" if found["active"] else "It would be told:")
+    tell(f"It {'is' if found['active'] else 'would be'} told, beside what is there and what is asked (times in ms):")
     for key, value in found["params"].items():
         tell(f"  {key} = {value}")
     for row in found["classes"]:

@@ -33,8 +33,13 @@ def ps(frame: Frame, everything: bool, project: str, as_json: bool) -> None:
         tasks = row.get("tasks")
         size = f"{row['width']}x{row['units']} {row['unit']}" if row["units"] else ""
         row["size"] = size + (f" x{tasks['total']}" if tasks else "")
-        if tasks:
-            row["words"] += f" ({tasks['done']} done, {tasks['running']} running, {tasks['waiting']} waiting)"
+        words = "" if row["words"] == row["state"] else row["words"]
+        of = (
+            ", ".join(f"{number} {state}" for state, number in tasks.items() if number and state != "total")
+            if tasks
+            else ""
+        )
+        row["words"] = f"{words} ({of})" if words and of else words or of
     table(
         rows,
         {
@@ -45,8 +50,7 @@ def ps(frame: Frame, everything: bool, project: str, as_json: bool) -> None:
             "state": "STATE",
             "waited": "WAITED",
             "ran": "RAN",
-            "reason": "REASON",
-            "words": "WORDS",
+            "words": "WHY",
         },
         empty="No work has been submitted."
         if everything

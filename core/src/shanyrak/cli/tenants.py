@@ -104,7 +104,7 @@ def list_grants(frame: Frame, project_: str, as_json: bool) -> None:
         return
     for row in rows:
         for pot in ("issued", "used", "held", "left"):
-            row[pot] = amount_words(row[pot], row["unit"])
+            row[pot] = amount_words(row[pot], row["unit"]) if row[pot] else "0"
         row["until"] = instant_words(row["until"])
     table(
         rows,
