@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from shanyrak.control.init import make
-from shanyrak.errors import PluginProblem, UsageProblem
+from shanyrak.control.site import Site
+from shanyrak.errors import PluginProblem, UnfitProblem, UsageProblem
 from shanyrak.testing.fakes import Bench, FakeEngine
 
 
@@ -25,4 +26,15 @@ def test_an_engine_that_breaks_is_named(bench: Bench, tmp_path: Path, monkeypatc
     monkeypatch.setattr(FakeEngine, "nodes", broken)
     with pytest.raises(PluginProblem, match="plugin fake: its engine fake could not say what is here"):
         make(tmp_path / "new", "2x4", "cpu", "fake", bench.manager())
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("where", ["nowhere/journal.db", "a-file/journal.db", "a-folder"])
+def test_a_journal_that_cannot_be_made_is_named_and_leaves_nothing(bench: Bench, tmp_path: Path, where: str) -> None:
+    (tmp_path / "a-file").touch()
+    (tmp_path / "a-folder").mkdir()
+    accounts = bench.site.commons.accounts.model_copy(update={"store": f"sqlite:{tmp_path / where}"})
+    commons = bench.site.commons.model_copy(update={"accounts": accounts})
+    with pytest.raises(UnfitProblem, match=f"{where}: it cannot be made .* Name a file in a folder that is there"):
+        Site.create(tmp_path / "new", commons, bench.manager())
     assert not (tmp_path / "new").exists()

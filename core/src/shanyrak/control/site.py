@@ -90,7 +90,7 @@ class Site:
             (folder / "secrets").mkdir(mode=0o700, exist_ok=True)
             manager = manager or default_manager(folder)
             store = empty_store(folder, commons.accounts.store, manager)
-        except Problem:  # a wrong password, say: the same can be asked for again
+        except (Problem, OSError):  # a wrong password, say: the same can be asked for again
             shutil.rmtree(folder)
             raise
         migrate(store)

@@ -71,7 +71,14 @@ class SqliteStore:
             )
         refuse_network_filesystem(self.path.parent)
         if create:
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            try:
+                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+                raise UnfitProblem(
+                    f"the journal {self.url}",
+                    f"it cannot be made ({error.strerror.lower()})",
+                    "name a file in a folder that is there",
+                ) from error
         with self._explained():
             self._db = sqlite3.connect(
                 f"file:{_quote(self.path)}?mode=rw",
