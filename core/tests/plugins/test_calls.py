@@ -70,8 +70,10 @@ def test_a_missing_engine_names_the_plugin_that_should_have_brought_it(house):
 def test_a_missing_engine_names_the_nearest(house):
     write_plugin(house.folder, "a", "@hookimpl\ndef shanyrak_engines(): return [EngineRecord('local', 's', 'a:b')]")
     assert house.manager().engine("local").plugin == "a"
-    with pytest.raises(PluginProblem, match="there are local. Did you mean `local`"):
+    with pytest.raises(PluginProblem, match="there is local. Did you mean `local`"):
         house.manager().engine("lokal")
+    with pytest.raises(PluginProblem, match="no active plugin offers the store `sqllite`: there is sqlite"):
+        house.manager().store("sqllite")
 
 
 def test_all_are_asked_and_any_refusal_wins(house):

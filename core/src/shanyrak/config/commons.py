@@ -65,7 +65,7 @@ class PolicyTable(Closed):
     """[policy]"""
 
     active: Name = Field(
-        default="easy", description="The policy that decides what runs next; `shanyrak policy` lists them."
+        default="easy", description="The policy that decides what runs next; `shanyrak policy list` shows them."
     )
     margin: Duration = Field(
         default=60 * SECOND,

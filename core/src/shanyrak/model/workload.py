@@ -163,7 +163,9 @@ def explain(error: Mapping[str, Any], model: type[BaseModel], what: str) -> tupl
         near = difflib.get_close_matches(location[-1], _fields(model, location[:-1]), 1)
         return f"{what}: field {field!r}", "there is no such field", f"did you mean {near[0]!r}?" if near else ""
     if error["type"] == "missing":
-        return f"{what}: field {field!r}", "it is missing", f"give {field}"
+        info = model.model_fields.get(field)
+        meant = info.description if info is not None else ""
+        return f"{what}: field {field!r}", "it is missing", f"give {field}" + (f": {meant}" if meant else "")
     if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] == _NO_ZERO:
         return f"{what}: field {field!r}", "a zero byte cannot stand in it", ""
     if error["type"] == "string_unicode":

@@ -175,11 +175,11 @@ class PluginManager:
 
     def policy(self, name: str) -> Offer[Policy]:
         """The policy of that name, or PluginProblem."""
-        return self._one("policy", name, self.policies())
+        return self._one("policy", name, self.policies(), "kernel")
 
     def store(self, scheme: str) -> Offer[Store]:
         """The store for that URL scheme, or PluginProblem."""
-        return self._one("store", scheme, self.stores())
+        return self._one("store", scheme, self.stores(), "sqlite")
 
     def collect(self, hook: str, kind: type[R], **arguments: Any) -> list[Offer[R]]:
         """The records of every plugin for a hook of the core or one that a plugin opened, by plugin.
@@ -358,11 +358,17 @@ class PluginManager:
         offers: list[Offer[Any]] = self.collect(hook, COLLECTED[hook])
         return {key_of(offer.record): offer for offer in offers}
 
-    def _one(self, noun: str, name: str, offers: dict[str, Offer[R]]) -> Offer[R]:
+    def _one(self, noun: str, name: str, offers: dict[str, Offer[R]], *own: str) -> Offer[R]:
+        """The offer of that name; `own` are names that the core knows by itself."""
         if name in offers:
             return offers[name]
         out = {p.name: p for p in self._load().values() if p.state != ACTIVE}
-        there = f"there are {', '.join(sorted(offers))}" if offers else f"no plugin offers any {noun}"
+        names = [*own, *sorted(offers)]
+        there = (
+            f"{'there are' if names[1:] else 'there is'} {', '.join(names)}"
+            if names
+            else f"no plugin offers any {noun}"
+        )
         why = there + (f", and these plugins are not active: {', '.join(sorted(out))}" if out else "")
         if name in out:
             why = f"the plugin {name} is {out[name].state}: {out[name].reason}"
