@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shanyrak.errors import UsageProblem
 from shanyrak.model.arrays import Array
@@ -132,6 +132,7 @@ specs = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(specs)
 def test_what_the_journal_keeps_reads_as_the_same_spec(data: dict[str, Any]) -> None:
     asked = parse_spec(data)
