@@ -11,8 +11,8 @@ SUMMARY = "Runs work as jobs of a Ray cluster, and Ray inside a job"
 PLUGIN = Plugin("ray", "2", SUMMARY, settings="shanyrak_ray.settings:Settings")
 
 CLAIMS = (
-    "commands", "daemon", "environment", "gpus", "hang", "logs", "memory", "nodes", "pending", "reuse", "signals", "sites",
-    "sizes", "survives", "tail", "times", "tree", "walltime",
+    "arrays", "commands", "daemon", "environment", "gpus", "hang", "logs", "memory", "nodes", "pending", "reuse", "signals",
+    "sites", "sizes", "survives", "tail", "times", "tree", "walltime",
 )  # fmt: skip
 """What the conformance kit holds it to."""
 
@@ -35,4 +35,4 @@ def shanyrak_engines() -> Iterable[EngineRecord]:
 @hookimpl
 def shanyrak_commands() -> Iterable[Command]:
     """The group `ray`."""
-    return [Command("ray", "ask a Ray cluster what it has and lacks for this site", "shanyrak_ray.commands:ray")]
+    return [Command("ray", "Ask a Ray cluster what it has and lacks for this site.", "shanyrak_ray.commands:ray")]

@@ -11,8 +11,8 @@ SUMMARY = "Runs work through a site's Slurm"
 PLUGIN = Plugin("slurm", "2", SUMMARY, settings="shanyrak_slurm.settings:Settings")
 
 CLAIMS = (
-    "accounting", "commands", "daemon", "environment", "gpus", "hang", "logs", "memory", "nodes", "pending", "reuse", "signals",
-    "sites", "sizes", "survives", "tail", "times", "tree", "users", "walltime",
+    "accounting", "arrays", "commands", "daemon", "environment", "gpus", "hang", "logs", "memory", "nodes", "pending", "reuse",
+    "signals", "sites", "sizes", "survives", "tail", "times", "tree", "users", "walltime",
 )  # fmt: skip
 """What the conformance kit holds it to."""
 
