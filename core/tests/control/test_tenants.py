@@ -101,3 +101,31 @@ def test_a_cap_of_a_project_holds(bench: Bench) -> None:
 def test_weight_and_cap_of_each_project(bench: Bench) -> None:
     bench.site.add_project("x", "startup", "o", 3, 12)
     assert bench.site.project_rules() == {"p": (1, -1), "x": (3, 12)}
+
+
+def test_members_come_and_go_and_who_left_stays_known(bench: Bench) -> None:
+    bench.site.add_members("p", ["ada", "bob", "ada"])
+    bench.site.add_members("p", ["bob", "Eve.K@lab"])
+    bench.site.remove_members("p", ["ada"])
+    assert bench.site.members() == {"p": {"Eve.K@lab": True, "ada": False, "bob": True}}
+    assert bench.site.projects()[0]["members"] == ["Eve.K@lab", "bob"]
+    bench.site.add_members("p", ["ada"])
+    assert bench.site.members()["p"]["ada"]
+    assert bench.types().count("member.added") == 4 and bench.types().count("member.removed") == 1
+
+
+def test_bad_members_change_nothing(bench: Bench) -> None:
+    for bad in ("", "a b", "a,b", "-a", "a|b", "a=b", "\x1b[2J", "a" * 65):
+        with pytest.raises(UsageProblem, match="not a name that a user can have"):
+            bench.site.add_members("p", ["ada", bad])
+    with pytest.raises(UsageProblem, match="project 'pp': it does not exist. Did you mean 'p'?"):
+        bench.site.add_members("pp", ["ada"])
+    assert bench.site.members() == {}
+    bench.site.add_members("p", ["ada", "bob"])
+    with pytest.raises(UsageProblem, match="member of p 'adda': it does not exist. Did you mean 'ada'?"):
+        bench.site.remove_members("p", ["bob", "adda"])
+    assert bench.site.members() == {"p": {"ada": True, "bob": True}}
+    bench.site.actor = "somebody"
+    for change in (bench.site.add_members, bench.site.remove_members):
+        with pytest.raises(RefusedProblem, match="officers"):
+            change("p", ["ada"])

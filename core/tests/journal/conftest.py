@@ -69,6 +69,8 @@ def lived_file(tmp_path_factory: pytest.TempPathFactory, meters: Path) -> Path:
     bench = Bench(tmp_path_factory.mktemp("lived") / "site", finders=[lambda: find([str(meters)])])
     bench.fund("p", 100_000, start=bench.clock.wall - 100_000)
     bench.fund("q", 10_000, until=bench.clock.wall + 10_000_000)
+    bench.site.add_members("q", ["ada", "bob"])
+    bench.site.remove_members("q", ["bob"])
     first, second = bench.run(), bench.run("q", array="0-3%2")
     bench.run(after=[first.id])
     with bench.controller() as controller:

@@ -19,6 +19,7 @@ EDITS = {
     "attempt": "UPDATE attempt SET exit_code = 0 WHERE exit_code = 3",
     "node": "UPDATE node SET drained = 0",
     "project": "DELETE FROM project WHERE id = 'q'",
+    "member": "UPDATE member SET present = 1",
     "credit": "UPDATE credit SET until = 0",
     "entry": "UPDATE entry SET amount = amount + 1",
     "setting": "INSERT INTO setting VALUES ('paused', '1')",

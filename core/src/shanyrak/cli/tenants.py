@@ -12,7 +12,7 @@ from shanyrak.model.quantities import amount_words, instant_words
 
 @click.group()
 def project() -> None:
-    """Add and list projects."""
+    """Add and list projects, and say who works on them."""
 
 
 @project.command("add")
@@ -31,11 +31,33 @@ def add_project(frame: Frame, id_: str, sector: str, org: str, weight: int, cap:
     click.echo(f"Project {id_} is added. Next: shanyrak grant add {id_} 100 cpu-hour")
 
 
+@project.command("add-member")
+@click.argument("id_", metavar="ID")
+@click.argument("people", metavar="USER...", nargs=-1, required=True)
+@pass_frame
+def add_member(frame: Frame, id_: str, people: tuple[str, ...]) -> None:
+    """Make USERs members of project ID, by the names that the system knows them by."""
+    with opened(frame) as site:
+        site.add_members(id_, people)
+    click.echo(f"Members of {id_}: {', '.join(people)}.")
+
+
+@project.command("remove-member")
+@click.argument("id_", metavar="ID")
+@click.argument("people", metavar="USER...", nargs=-1, required=True)
+@pass_frame
+def remove_member(frame: Frame, id_: str, people: tuple[str, ...]) -> None:
+    """Let USERs leave project ID. Work that they asked for goes on."""
+    with opened(frame) as site:
+        site.remove_members(id_, people)
+    click.echo(f"No members of {id_} any more: {', '.join(people)}.")
+
+
 @project.command("list")
 @as_json
 @pass_frame
 def list_projects(frame: Frame, as_json: bool) -> None:
-    """List projects with what their work is doing."""
+    """List projects with their members and what their work is doing."""
     with opened(frame) as site:
         rows = site.projects()
     if as_json:
@@ -43,10 +65,18 @@ def list_projects(frame: Frame, as_json: bool) -> None:
         return
     for row in rows:
         row["work"] = ", ".join(f"{number} {state}" for state, number in sorted(row["work"].items()))
+        row["members"] = ", ".join(row["members"])
         row["paused"] = "paused" if row["paused"] else ""
     table(
         rows,
-        {"project": "PROJECT", "sector": "SECTOR", "org": "ORGANISATION", "work": "WORK", "paused": ""},
+        {
+            "project": "PROJECT",
+            "sector": "SECTOR",
+            "org": "ORGANISATION",
+            "members": "MEMBERS",
+            "work": "WORK",
+            "paused": "",
+        },
         empty="No project yet. Add one: shanyrak project add ID --sector S --org NAME",
     )
 

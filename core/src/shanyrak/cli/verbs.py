@@ -36,7 +36,7 @@ SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     (
         "Tenants",
         (
-            _verb("project", "Add and list projects.", "tenants"),
+            _verb("project", "Add and list projects and their members.", "tenants"),
             _verb("grant", "Grant an amount of a unit to a project; pull grants back.", "tenants"),
             _verb("account", "Show the account, or check that it balances."),
             _verb("usage", "Show what was used, with how that is known."),

@@ -237,14 +237,30 @@ def grants(rows: Rows, project: str = "") -> list[dict[str, Any]]:
 
 
 def projects(rows: Rows) -> list[dict[str, Any]]:
-    """Each project with its sector and what of its work is where."""
+    """Each project with its sector, its members, and what of its work is where."""
     counts: dict[str, dict[str, int]] = {}
     for project, state, number in rows.all("SELECT project, state, COUNT(*) FROM workload GROUP BY project, state"):
         counts.setdefault(project, {})[state] = int(number)
+    people = members(rows)
     return [
-        {"project": id_, "sector": sector, "org": org, "paused": bool(paused), "work": counts.get(id_, {})}
+        {
+            "project": id_,
+            "sector": sector,
+            "org": org,
+            "members": [person for person, present in people.get(id_, {}).items() if present],
+            "paused": bool(paused),
+            "work": counts.get(id_, {}),
+        }
         for id_, sector, org, paused in rows.all("SELECT id, sector, org, paused FROM project ORDER BY id")
     ]
+
+
+def members(rows: Rows) -> dict[str, dict[str, bool]]:
+    """By project everybody who is a member or was one, and whether they are."""
+    found: dict[str, dict[str, bool]] = {}
+    for project, person, present in rows.all("SELECT project, person, present FROM member ORDER BY project, person"):
+        found.setdefault(project, {})[person] = bool(present)
+    return found
 
 
 def nodes(rows: Rows) -> list[dict[str, Any]]:

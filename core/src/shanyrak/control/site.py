@@ -178,6 +178,16 @@ class Site:
         self._require("officers")
         tenants.add_project(self.journal, self.actor, id_, sector, org, weight, cap)
 
+    def add_members(self, project: str, people: Sequence[str]) -> None:
+        """Make these OS users members of a project; those who are stay it."""
+        self._require("officers")
+        tenants.add_members(self.journal, self.actor, project, people)
+
+    def remove_members(self, project: str, people: Sequence[str]) -> None:
+        """These are members of a project no more."""
+        self._require("officers")
+        tenants.remove_members(self.journal, self.actor, project, people)
+
     def add_grant(
         self, project: str, amount: int, unit: str, start: int = 0, until: int = 0, programme: str = ""
     ) -> int:
@@ -316,6 +326,11 @@ class Site:
     def projects(self) -> list[dict[str, Any]]:
         with self.journal.read() as rows:
             return reports.projects(rows)
+
+    def members(self) -> dict[str, dict[str, bool]]:
+        """By project everybody who is a member or was one, and whether they are."""
+        with self.journal.read() as rows:
+            return reports.members(rows)
 
     def grants(self, project: str = "") -> list[dict[str, Any]]:
         with self.journal.read() as rows:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shanyrak.control.admit import unknown
@@ -14,6 +15,9 @@ from shanyrak.journal.store import Rows
 from shanyrak.model.quantities import LARGEST, amount_words
 from shanyrak.model.workload import check_id
 from shanyrak.texts import refuse_unkept
+
+PERSON = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
+"""A user's name, as the system has it or as a directory's does."""
 
 
 def add_project(journal: Journal, actor: str, id_: str, sector: str, org: str, weight: int = 1, cap: int = -1) -> None:
@@ -48,6 +52,32 @@ def add_project(journal: Journal, actor: str, id_: str, sector: str, org: str, w
                 "cap": cap,
             },
         )
+
+
+def add_members(journal: Journal, actor: str, id_: str, people: Sequence[str]) -> None:
+    """Make these OS users members of a project, all or none. Raises UsageProblem for what is no name of a user."""
+    for person in people:
+        if not PERSON.fullmatch(person):
+            raise UsageProblem(
+                f"member {person[:70]!r}", "not a name that a user can have", "give the name that `id -un` prints"
+            )
+    with journal.write(actor) as writer:
+        _project(writer.rows, id_)
+        there = _members(writer.rows, id_)
+        for person in dict.fromkeys(people):
+            if person not in there:
+                writer.append("member.added", id_, {"project": id_, "person": person})
+
+
+def remove_members(journal: Journal, actor: str, id_: str, people: Sequence[str]) -> None:
+    """These leave a project, all or none. Raises UsageProblem for one who is no member."""
+    with journal.write(actor) as writer:
+        _project(writer.rows, id_)
+        there = _members(writer.rows, id_)
+        for person in dict.fromkeys(people):
+            if person not in there:
+                raise unknown(f"member of {id_}", person, there, "see `shanyrak project list`")
+            writer.append("member.removed", id_, {"project": id_, "person": person})
 
 
 def pause_project(journal: Journal, actor: str, id_: str, paused: bool) -> None:
@@ -140,3 +170,7 @@ def _project(rows: Rows, id_: str) -> tuple[Any, ...]:
             "project", id_, [row[0] for row in rows.all("SELECT id FROM project")], "add it with `shanyrak project add`"
         )
     return found
+
+
+def _members(rows: Rows, project: str) -> list[str]:
+    return [row[0] for row in rows.all("SELECT person FROM member WHERE project = ? AND present = 1", (project,))]

@@ -108,6 +108,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " ended BIGINT NOT NULL, ran BIGINT NOT NULL, walltime BIGINT NOT NULL, person TEXT NOT NULL, title TEXT NOT NULL,"
         " state TEXT NOT NULL)",
     ),
+    (
+        # Who left stays known, so that what was opened for them elsewhere can be closed.
+        "CREATE TABLE member (project TEXT NOT NULL, person TEXT NOT NULL, present INTEGER NOT NULL,"
+        " PRIMARY KEY (project, person))",
+    ),
 )
 
 FOLDED: dict[str, tuple[str, ...]] = {
@@ -118,6 +123,7 @@ FOLDED: dict[str, tuple[str, ...]] = {
     "account": ("id",),
     "class": ("number",),
     "project": ("id",),
+    "member": ("project", "person"),
     "credit": ("id",),
     "entry": ("seq", "line"),
     "balance": ("credit", "pot", "unit"),

@@ -29,6 +29,19 @@ def _unpaused(rows: Rows, at: At, data: Data) -> None:
     rows.run("UPDATE project SET paused = 0 WHERE id = ?", (data["id"],))
 
 
+@change("member.added")
+def _member(rows: Rows, at: At, data: Data) -> None:
+    rows.run(
+        "INSERT INTO member VALUES (?, ?, 1) ON CONFLICT (project, person) DO UPDATE SET present = 1",
+        (data["project"], data["person"]),
+    )
+
+
+@change("member.removed")
+def _left(rows: Rows, at: At, data: Data) -> None:
+    rows.run("UPDATE member SET present = 0 WHERE project = ? AND person = ?", (data["project"], data["person"]))
+
+
 @change("grant.issued")
 def _issued(rows: Rows, at: At, data: Data) -> None:
     """`state` is active, or future when its term has not begun."""
