@@ -17,6 +17,7 @@ from shanyrak_slurm.trial import Cluster, lacking
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from slurmlab.held import clear
 from slurmlab.office import Office
 
 USERS = ("nobody", "daemon") if os.geteuid() == 0 else ()
@@ -63,3 +64,14 @@ def office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
     for one in made:
         assert [fault for proof in verify_store(one.site.journal.store) for fault in proof["faults"]] == []
         one.site.close()
+
+
+@pytest.fixture
+def rules(accounting: Cluster, office: Callable[..., Office]) -> Iterator[Office]:
+    """A site with two sectors and two projects; what it made in Slurm is taken away again."""
+    here = office(accounting, sectors={"startup": {"weight": 3, "floor": 8, "cap": 12}, "university": {"weight": 1}})
+    here.site.add_project("rocket", "startup", "Rocket", weight=2, cap=6)
+    here.site.add_project("physics", "university", "Physics")
+    here.site.add_grant("rocket", 10, "gpu-hour")
+    yield here
+    clear(accounting, ["rocket", "physics", "old"], ["startup", "university"])

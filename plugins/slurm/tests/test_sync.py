@@ -3,60 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from shanyrak.api import EngineProblem, UnfitProblem
 from shanyrak_slurm.trial import Cluster
+from slurmlab.held import accounts, qos, reservations
 from slurmlab.office import Office, until
 
 Make = Callable[..., Office]
-SECTORS = {"startup": {"weight": 3, "floor": 8, "cap": 12}, "university": {"weight": 1}}
 DAY = 86_400_000
-
-
-@pytest.fixture
-def rules(accounting: Cluster, office: Make) -> Iterator[Office]:
-    """A site with two sectors and two projects; what it made in Slurm is taken away again."""
-    here = office(accounting, sectors=SECTORS)
-    here.site.add_project("rocket", "startup", "Rocket", weight=2, cap=6)
-    here.site.add_project("physics", "university", "Physics")
-    here.site.add_grant("rocket", 10, "gpu-hour")
-    yield here
-    for name in ("rocket", "physics", "old", "sector_startup", "sector_university"):
-        if name in accounts(accounting):
-            accounting.run("scancel", f"--account={name}")
-            assert until(lambda name=name: not accounting.run("squeue", "-h", "-A", name))
-    for name in reservations(accounting):
-        if name.startswith("shanyrak"):
-            accounting.run("scontrol", "delete", f"ReservationName={name}")
-    for name in ("rocket", "physics", "old", "sector_startup", "sector_university"):
-        if name in accounts(accounting):
-            accounting.run("sacctmgr", "-i", "delete", "account", name)
-    for name in ("shanyrak_rocket", "shanyrak_physics"):
-        if name in qos(accounting):
-            accounting.run("sacctmgr", "-i", "delete", "qos", name)
-
-
-def accounts(cluster: Cluster) -> dict[str, list[str]]:
-    """Parent, share, GrpTRES, GrpJobs and QOS of each account."""
-    text = cluster.run(
-        "sacctmgr", "-n", "-P", "show", "assoc", "user=", "format=account,parentname,share,grptres,grpjobs,qos"
-    )
-    return {line.split("|")[0]: line.split("|")[1:] for line in text.splitlines()}
-
-
-def qos(cluster: Cluster) -> dict[str, str]:
-    text = cluster.run("sacctmgr", "-n", "-P", "show", "qos", "format=name,grptresmins")
-    return dict(line.split("|") for line in text.splitlines())
-
-
-def reservations(cluster: Cluster) -> dict[str, dict[str, str]]:
-    lines = cluster.run("scontrol", "--oneliner", "show", "reservation").splitlines()
-    found = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
-    return {one["ReservationName"]: one for one in found if "ReservationName" in one}
 
 
 def test_what_the_rules_say_is_there_and_a_second_run_changes_nothing(rules: Office) -> None:
@@ -80,7 +38,7 @@ def test_what_the_rules_say_is_there_and_a_second_run_changes_nothing(rules: Off
     assert cables["Nodes"] == cluster.nodes[1] and "MAINT" in cables["Flags"]
     again = rules.data("sync")
     assert again["calls"] == [] == again["declined"]
-    assert {one["what"] for one in again["drift"]} == {"account rocket", "account physics"}, "they have no user yet"
+    assert {one["what"] for one in again["drift"]} == {"account rocket", "account physics"}, "they have no member yet"
 
 
 @pytest.mark.engines

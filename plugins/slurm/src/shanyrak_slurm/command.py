@@ -67,8 +67,9 @@ def doctor(frame: Frame, job: bool, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print data.")
 @pass_frame
 def sync(frame: Frame, dry_run: bool, as_json: bool) -> int:
-    """Let Slurm schedule by this site's rules: bring its accounts, shares, limits, QOS and reservations to what grants, floors,
-    caps and windows say. What Shanyrak did not make there is never changed. Exit code 5 when Slurm declined some of it."""
+    """Let Slurm schedule by this site's rules: bring its accounts with their users, its shares, limits, QOS and
+    reservations to what members, grants, floors, caps and windows say. What Shanyrak did not make there is never
+    changed. Exit code 5 when Slurm declined some of it."""
     import shlex
 
     from shanyrak.api import emit_json, opened, tell

@@ -21,15 +21,21 @@ def found(slurm: Slurm, cluster: str) -> State:
             ours.add(name)
         else:
             state.strangers.add(f"account {name}")
-    text = slurm.run("sacctmgr", "-n", "-P", "show", "assoc", f"cluster={cluster}",
-                     "format=account,user,parentname,share,grptres,grpjobs,qos,defaultqos,partition")  # fmt: skip
+    # Without what is inherited: a limit of an account is not one of a user in it.
+    text = slurm.run("sacctmgr", "-n", "-P", "show", "assoc", f"cluster={cluster}", "wopl",
+                     "format=account,user,parentname,share,grptres,grpjobs,qos,defaultqos,maxsubmit")  # fmt: skip
     for line in text.splitlines():
-        name, user, parent, share, tres, jobs, qos, default, _ = line.split("|")
+        name, user, parent, share, tres, jobs, qos, default, submit = line.split("|")
         if user:
-            state.users.setdefault(name, set()).add(user)
+            state.users.setdefault(name, set()).add(user.lower())
+            if submit == "0":
+                state.barred.add((name, user.lower()))
         elif name in ours:
             own = qos if qos == default else ""
             state.accounts[name] = Account(name, parent, _share(share), limits(tres), jobs == "0", own)
+    for line in slurm.run("sacctmgr", "-n", "-P", "show", "user", "format=user,defaultaccount").splitlines():
+        user, _, account = line.partition("|")
+        state.defaults[user.lower()] = account
     for line in slurm.run("sacctmgr", "-n", "-P", "show", "qos", "format=name,grptresmins,flags,desc").splitlines():
         name, minutes, flags, words = line.split("|", 3)
         if words.startswith(f"{MARK} ") and "NoDecay" in flags:

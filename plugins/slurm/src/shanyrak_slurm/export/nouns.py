@@ -1,4 +1,4 @@
-"""What Slurm is to hold, or holds: accounts, QOS, reservations, as far as they are this site's."""
+"""What Slurm is to hold, or holds, as far as it is this site's: accounts with their users, QOS, reservations."""
 
 from __future__ import annotations
 
@@ -51,6 +51,14 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One call of a program of Slurm. Made again it changes nothing more."""
+
+    program: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Drift:
     """What differs from what the site's rules say, and who must change it."""
 
@@ -69,7 +77,15 @@ class State:
     strangers: set[str] = field(default_factory=set)
     """Names of accounts and QOS that are not ours, as `account NAME` and `qos NAME`."""
     users: dict[str, set[str]] = field(default_factory=dict)
-    """By account."""
+    """By account; of what is wanted, only the members of projects."""
+    left: dict[str, set[str]] = field(default_factory=dict)
+    """By account those who were members. Only of what is wanted."""
+    unknown: set[str] = field(default_factory=set)
+    """Members whom the system does not know. Only of what is wanted."""
+    barred: set[tuple[str, str]] = field(default_factory=set)
+    """(account, user) of those who may submit nothing there. Only of what is there."""
+    defaults: dict[str, str] = field(default_factory=dict)
+    """Each user's default account. Only of what is there."""
     drift: list[Drift] = field(default_factory=list)
 
 

@@ -10,8 +10,8 @@ from shanyrak.api import Frame, Site, UnfitProblem
 from shanyrak_slurm.calls import Declined, Slurm
 from shanyrak_slurm.config import configured
 from shanyrak_slurm.export.found import found
-from shanyrak_slurm.export.nouns import Drift
-from shanyrak_slurm.export.steps import Step, drift, steps
+from shanyrak_slurm.export.nouns import Drift, Step
+from shanyrak_slurm.export.steps import drift, steps
 from shanyrak_slurm.export.wanted import facility, unknown_nodes, wanted
 from shanyrak_slurm.settings import Settings
 
@@ -34,13 +34,14 @@ def synced(frame: Frame, site: Site, dry_run: bool) -> Done:
         raise UnfitProblem("shanyrak slurm sync", "this Slurm keeps no accounts",
                            "set AccountingStorageType=accounting_storage/slurmdbd, or let Shanyrak schedule")  # fmt: skip
     now = site.journal.now()
-    there = found(slurm, config["ClusterName"])
+    cluster = config["ClusterName"]
+    there = found(slurm, cluster)
     machine = facility(site, settings)
     want = wanted(site, machine, {name: qos.before for name, qos in there.qos.items()}, now)
     done = Done(drift=[*_of_config(config, machine.tres), *drift(want, there)])
     if missing := unknown_nodes(site, machine):
         done.drift.append(Drift("windows", f"{', '.join(missing[:5])}: no node of Slurm plays them", "nobody"))
-    for step in steps(want, there, now):
+    for step in steps(want, there, cluster, now):
         if not dry_run:
             try:
                 slurm.run(step.program, *step.arguments)

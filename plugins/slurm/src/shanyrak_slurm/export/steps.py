@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shanyrak_slurm.export.nouns import MARK, SOON_MS, Account, Drift, Limits, Qos, Reservation, State, as_text
+from shanyrak_slurm.export import people
+from shanyrak_slurm.export.nouns import MARK, SOON_MS, Account, Drift, Limits, Qos, Reservation, State, Step, as_text
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One call of a program of Slurm. Made again it changes nothing more."""
-
-    program: str
-    arguments: tuple[str, ...]
-
-
-def steps(wanted: State, there: State, now_ms: int) -> Iterator[Step]:
+def steps(wanted: State, there: State, cluster: str, now_ms: int) -> Iterator[Step]:
     """None when both are the same. What is somebody else's is left out; `drift` names it."""
     for name, qos in wanted.qos.items():
         if f"qos {name}" not in there.strangers:
             yield from _qos(qos, there.qos.get(name))
     # Sectors come first in what is wanted: their projects' accounts are under them.
-    for name, account in wanted.accounts.items():
-        if f"account {name}" not in there.strangers and f"account {account.parent}" not in there.strangers - {
-            "account root"
-        }:
-            yield from _account(account, there.accounts.get(name))
+    ours = [
+        account
+        for name, account in wanted.accounts.items()
+        if f"account {name}" not in there.strangers
+        and (account.parent == "root" or f"account {account.parent}" not in there.strangers)
+    ]
+    for account in ours:
+        yield from _account(account, there.accounts.get(account.name))
+    yield from people.steps(wanted, there, [account.name for account in ours], cluster)
     for name in sorted(there.reservations.keys() - wanted.reservations.keys()):
         yield Step("scontrol", ("delete", f"ReservationName={name}"))
     for name, reservation in wanted.reservations.items():
@@ -49,10 +45,7 @@ def drift(wanted: State, there: State) -> Iterator[Drift]:
         yield Drift(
             f"qos {name}", "belongs to no project any more", f"Slurm's administrator: sacctmgr delete qos {name}"
         )
-    for name, account in wanted.accounts.items():
-        if account.qos and not there.users.get(name):
-            yield Drift(f"account {name}", "has no user: nobody can work on it",
-                        f"Slurm's administrator: sacctmgr add user NAME account={name}")  # fmt: skip
+    yield from people.drift(wanted, there)
 
 
 def _qos(qos: Qos, there: Qos | None) -> Iterator[Step]:

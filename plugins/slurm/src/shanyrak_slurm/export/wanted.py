@@ -1,7 +1,8 @@
-"""What Slurm is to hold, from the site's sectors, projects, grants and windows."""
+"""What Slurm is to hold, from the site's sectors, projects, members, grants and windows."""
 
 from __future__ import annotations
 
+import pwd
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -60,6 +61,7 @@ def wanted(site: Site, there: Facility, before: Mapping[str, Limits], now_ms: in
         caps = {} if cap < 0 else {main: cap}
         state.accounts[name] = Account(name, _sector(project["sector"]), weight, caps, project["paused"], qos)
         state.qos[qos] = _qos(site, name, qos, there, before.get(qos))
+    _people(state, site)
     _floors(state, site, there, sectors)
     _windows(state, site, there, now_ms)
     if len(there.tres) > 1:
@@ -84,6 +86,21 @@ def _qos(site: Site, project: str, name: str, there: Facility, before: Limits | 
     units = [unit for unit, tres in TRES.items() if tres in there.tres and (unit in issued or tres == there.tres[0])]
     minutes = {TRES[unit]: max(0, issued.get(unit, 0) - paid.get(unit, 0)) // 60 for unit in units}
     return Qos(name, minutes, {unit: amount for unit, amount in paid.items() if amount})
+
+
+def _people(state: State, site: Site) -> None:
+    for project, people in site.members().items():
+        state.users[project] = {person.lower() for person, present in people.items() if present}
+        state.left[project] = {person.lower() for person in people} - state.users[project]
+        state.unknown |= {person.lower() for person, present in people.items() if present and not _known(person)}
+
+
+def _known(person: str) -> bool:
+    try:
+        pwd.getpwnam(person)
+    except KeyError:
+        return False
+    return True
 
 
 def _floors(state: State, site: Site, there: Facility, sectors: Mapping[str, tuple[int, int, int]]) -> None:
