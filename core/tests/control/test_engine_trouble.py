@@ -91,7 +91,7 @@ def test_a_launch_that_was_not_answered_is_asked_again_by_its_token(bench: Bench
     engine.launch = launch_and_die  # type: ignore[method-assign]
     with bench.controller() as controller:
         settle(controller)
-        assert bench.state(1) == "starting/launching"
+        assert bench.state(1) == "starting/pending"
         engine.launch = launch  # type: ignore[method-assign]
         settle(controller)
         assert bench.state(1) == "running/running"
@@ -114,7 +114,7 @@ def test_nonsense_is_no_answer(bench: Bench, verb: str, answer: Any) -> None:
             settle(controller)
         engine.fail(verb, lambda: answer)
         settle(controller)
-        assert bench.state(1) in ("running/running", "starting/launching")
+        assert bench.state(1) in ("running/running", "starting/pending")
         engine.mend()
         settle(controller)
         assert bench.state(1) == "running/running"
@@ -210,3 +210,41 @@ def test_what_an_engine_has_not_started_says_why(bench: Bench) -> None:
             engine.finish(token)
         settle(controller)
     assert bench.state(1) == "done/ok" and bench.faults() == []
+
+
+def test_why_names_the_trouble_of_an_engine_that_does_not_take_or_tell(bench: Bench) -> None:
+    bench.run()
+    engine = bench.engine()
+    engine.fail("launch", EngineProblem("the engine", "no route", "see its cable"))
+    with bench.controller() as controller:
+        for _ in range(5):
+            controller.step()
+            controller.engines._quiet_until.clear()
+        told = bench.site.why(1)
+        assert (told["state"], told["words"]) == (
+            "starting", "its engine gave no answer yet: the engine: no route. See its cable.",
+        )  # fmt: skip
+        assert bench.types().count("attempt.pending") == 1, "said once"
+        engine.mend()
+        controller.engines._quiet_until.clear()
+        settle(controller)
+        assert bench.state(1) == "running/running" and len(engine.starts) == 1
+        engine.fail("observe", EngineProblem("the engine", "no route"))
+        settle(controller)
+        running, silent = bench.site.why(1)["reasons"]
+        assert running["rule"] == "running" and "has said nothing of it since" in silent["words"]
+        assert silent["change"] == "see `shanyrak doctor`"
+
+
+def test_trouble_with_one_verb_is_logged_once_though_others_answer(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.run()
+    engine = bench.engine()
+    engine.launch = lambda launches: []
+    with bench.controller() as controller:
+        for _ in range(5):
+            controller._asked_nodes = float("-inf")
+            controller.step()
+    assert len([one for one in caplog.records if "without an answer" in one.getMessage()]) == 1
+    assert "without an answer" in bench.site.why(1)["words"]

@@ -74,7 +74,7 @@ def test_a_stop_between_intent_and_launch_never_launches(bench: Bench) -> None:
     with bench.controller() as controller:
         bench.engine().fail("launch", RuntimeError("away"))
         settle(controller)
-        assert bench.state(1) == "starting/launching"
+        assert bench.state(1) == "starting/pending"
         bench.site.stop(1)
         bench.engine().mend()
         settle(controller)

@@ -465,7 +465,10 @@ class Controller:
             answers += [
                 (known[token], Launched(token, refused=words, user_fault=True)) for token, words in impossible.items()
             ]
-            answers += [(known[reply.token], reply) for reply in self._ask_launches(pool, ready)]
+            replies = self._ask_launches(pool, ready)
+            answers += [(known[reply.token], reply) for reply in replies]
+            untold = known.keys() - impossible.keys() - {reply.token for reply in replies}
+            self._tell_silence(pool, [known[token] for token in sorted(untold)])
         for attempt, _ in answers:
             attempt.launched = True
         refused = [(attempt, _refused(reply)) for attempt, reply in answers if reply.refused]
@@ -474,6 +477,14 @@ class Controller:
         if refused:
             self._settle(refused, [], [])
         return bool(answers)
+
+    def _tell_silence(self, pool: int, attempts: Sequence[Open]) -> None:
+        """Put on record, once an attempt, why its engine gave no answer to its launch: who asks `why` is told so."""
+        trouble = self.engines.trouble(pool, "launch")
+        words = f"its engine gave no answer yet: {trouble}"
+        silent = [(attempt, Seen(attempt.token, "pending", words=words)) for attempt in attempts if not attempt.pending]
+        if trouble and silent:
+            self._settle(silent, [], [])
 
     def _ask_launches(self, pool: int, ready: Sequence[Launch]) -> list[Launched]:
         """Ask an engine in parts, so that each is asked while this controller surely holds the lease."""

@@ -34,7 +34,7 @@ class Engines:
     def __init__(self, engines: dict[int, Engine]) -> None:
         self._engines = engines
         self._quiet_until: dict[int, float] = {}
-        self._trouble: dict[int, str] = {}
+        self._trouble: dict[tuple[int, str], str] = {}
         self._gone: dict[int, list[str]] = {}
 
     def ask(self, pool: int, verb: str, *arguments: Any) -> tuple[bool, Any]:
@@ -51,14 +51,18 @@ class Engines:
         if wrong:
             self._note(pool, verb, wrong)
         else:
-            self._trouble.pop(pool, None)
+            self._trouble.pop((pool, verb), None)
         return True, answer
 
     def _note(self, pool: int, verb: str, words: str) -> None:
-        """Log trouble with an engine, once until it is another."""
-        if self._trouble.get(pool) != words:
+        """Log trouble with a method of an engine, once until it is another, whatever its other methods answer."""
+        if self.trouble(pool, verb) != words:
             log.warning("engine of pool %s, %s: %s", pool, verb, words)
-        self._trouble[pool] = words
+        self._trouble[pool, verb] = words
+
+    def trouble(self, pool: int, verb: str) -> str:
+        """What was wrong when a method of an engine was called last; empty when nothing was."""
+        return self._trouble.get((pool, verb), "")
 
     def answering(self, pool: int) -> bool:
         """Whether there is an engine for this pool that is not left alone just now."""

@@ -77,12 +77,18 @@ def why(site: Site, id_: int) -> dict[str, Any]:
         state, reason, words = row
         nearest = _nearest(rows, id_) or _task_logs(rows, id_, reason)
         told = _preemption(rows, id_)
+        silent = rows.one(
+            "SELECT MIN(unknown_since) FROM attempt WHERE workload = ? AND open = 1 AND unknown_since != 0", (id_,)
+        )
     answer: dict[str, Any] = {"id": id_, "state": state, "words": words, "reasons": []}
     if told:
         answer["preemption"] = told
     if state != states.QUEUED:
         entry = {"rule": reason, "words": words, "change": nearest or _afterwards(state, reason)}
         answer["reasons"].append(entry)
+        if silent and silent[0]:
+            words = f"its engine has said nothing of it since {instant_words(silent[0])}, and nothing is concluded from that"
+            answer["reasons"].append({"rule": "unknown", "words": words, "change": "see `shanyrak doctor`"})
         return answer
     now = moment(site)
     answer |= _class(site, id_)

@@ -64,7 +64,7 @@ def _launched(rows: Rows, at: At, data: Data) -> None:
 
 @change("attempt.pending")
 def _pending(rows: Rows, at: At, data: Data) -> None:
-    """Their engine has accepted them and not started them yet, and says why: (token, words), all of one workload."""
+    """Their engine has not started them yet, and says why, or could not be asked: (token, words), all of one workload."""
     rows.many(
         "UPDATE attempt SET words = ?, unknown_since = 0 WHERE token = ?",
         [(words, token) for token, words in data["attempts"]],
