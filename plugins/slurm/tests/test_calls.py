@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -50,10 +51,23 @@ def test_a_program_that_hangs(tmp_path: Path, write: Write) -> None:
         slurm(tmp_path, 0.2).run("sinfo")
 
 
+def test_a_program_that_was_killed_may_have_done_it(tmp_path: Path, write: Write) -> None:
+    write("sbatch", "kill -INT $$")
+    with pytest.raises(Unreachable, match="Slurm's sbatch: it was killed by signal 2. See") as caught:
+        slurm(tmp_path).run("sbatch")
+    assert not untaken(caught.value)
+
+
+def test_ctrl_c_is_not_for_them(tmp_path: Path, write: Write) -> None:
+    write("squeue", "ps -o sid= -p $$")
+    assert slurm(tmp_path).run("squeue").strip() != str(os.getsid(0))
+
+
 SAYS = [
     ("slurm_load_partitions: Unable to contact slurm controller (connect failure)", Unreachable, "scontrol ping"),
     ("sbatch: error: Batch job submission failed: Socket timed out on send/recv operation", Unreachable, "scontrol ping"),
-    ("sbatch: error: Batch job submission failed: Zero Bytes were transmitted or received", Unreachable, "scontrol ping"),
+    ("sbatch: error: Batch job submission failed: Zero Bytes were transmitted or received", Unreachable,
+     "scontrol ping`), and that munged has the same key there: `munge -n | ssh"),
     ("squeue: error: If munged is up, restart with --num-threads=10\nslurm_load_jobs error: Protocol authentication error",
      Unreachable, "munge -n"),
     ("sbatch: error: Munge encode failed: Failed to access \"/run/munge.socket.2\"", Unreachable, "munge -n"),
@@ -61,7 +75,7 @@ SAYS = [
     ("sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified", Declined, ""),
     ("sbatch: unrecognized option '--parsable'\nTry \"sbatch --help\" for more information", EngineProblem, "slurm doctor"),
     ("squeue: error: Invalid job format specification: BatchHost", EngineProblem, "slurm doctor"),
-    ("", Declined, ""),
+    ("", Unreachable, "scontrol ping"),
 ]  # fmt: skip
 
 

@@ -18,14 +18,18 @@ GPU = {"unit": "gpu", "nodes": (("n-0", 1),)}
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"account": "{project}"}, "Invalid account"), ({"qos": "gold"}, "Invalid qos"),
-     ({"reservation": "never"}, "reservation is invalid"), ({"licenses": "matlab:1"}, "Invalid license"),
-     ({"gres": "tape"}, "Invalid generic resource")],
+    [({"account": "{project}"}, ["Invalid account", "account ada", "partition by default", f"add user {ME} account=ada"]),
+     ({"qos": "gold"}, ["Invalid qos", "qos gold"]), ({"reservation": "never"}, ["reservation is invalid", "reservation never"]),
+     ({"licenses": "matlab:1"}, ["Invalid license", "licenses matlab:1"]),
+     ({"gres": "tape"}, ["Invalid generic resource", "gres tape"])],
 )  # fmt: skip
-def test_what_the_settings_name_must_be_there(accounting: Cluster, settings: dict[str, Any], words: str) -> None:
+def test_what_the_settings_name_must_be_there(accounting: Cluster, settings: dict[str, Any], words: list[str]) -> None:
     with engine(accounting, **settings) as made:
         (answer,) = made.launch([launch("wrong", **GPU)])
-        assert words in answer.refused and not answer.user_fault and "\n" not in answer.refused
+        assert all(one in answer.refused for one in [*words, f"user {ME}", "see `shanyrak slurm doctor`"]), (
+            answer.refused
+        )
+        assert not answer.user_fault and "\n" not in answer.refused
         assert made.book.entries(["wrong"]) == {}, "it may be asked for again"
 
 
@@ -75,6 +79,9 @@ def test_a_user_without_an_account_is_told_so(accounting: Cluster) -> None:
     with engine(accounting, act_as="owner") as made:
         answers = made.launch([launch("games", user="games", **GPU), launch("nobody", user="nobody", **GPU)])
         assert "Invalid account" in answers[0].refused and answers[1].handle
+        assert (
+            "user games, account by default" in answers[0].refused and "sacctmgr add user games" in answers[0].refused
+        )
         assert ended(made, "nobody")[0].exit_code == 0
         (nobody_here,) = made.launch([launch("c", user="no-such-user", **GPU)])
         assert nobody_here == Launched("c", refused="there is no user no-such-user on this machine", user_fault=True)

@@ -26,6 +26,8 @@ STRANGERS = re.compile(
     r"Invalid authentication credential|Protocol authentication error|Authentication type mismatch|munge",
     re.IGNORECASE,
 )
+HUNG_UP = re.compile(r"Zero Bytes were transmitted", re.IGNORECASE)
+"""What is said of a slurmctld that died in the middle of a call, and of one that cannot read who calls: another munge key."""
 OLD = re.compile(r"unrecognized option|invalid option|format specification", re.IGNORECASE)
 """What a Slurm says that lacks what is needed here."""
 NOISE = re.compile(r"^(?:\w+: |\w+ (?=error: ))(?:(?:error|fatal): )*(?:Batch job submission failed: )?")
@@ -76,6 +78,7 @@ class Slurm:
             done = subprocess.run(
                 [path, *arguments], input=stdin, capture_output=True, text=True, errors="replace", timeout=limit,
                 env={**self._environment, **(more or {})}, cwd="/", check=False,
+                start_new_session=True,  # Ctrl-C is for this process: it goes on until the call has its answer
             )  # fmt: skip
         except FileNotFoundError:
             raise EngineProblem(
@@ -89,6 +92,10 @@ class Slurm:
             raise Unreachable(
                 f"Slurm's {program}", f"no answer in {limit:g} s", "see `scontrol ping`, or set [plugins.slurm] timeout"
             ) from None
+        if done.returncode < 0:  # it may have had its answer, which nobody heard
+            raise Unreachable(
+                f"Slurm's {program}", f"it was killed by signal {-done.returncode}", "see `dmesg`, and ask again"
+            )
         if done.returncode:
             raise explain(program, done.stderr or done.stdout)
         return done.stdout
@@ -96,8 +103,13 @@ class Slurm:
 
 def explain(program: str, text: str) -> EngineProblem:
     """What a person can do about what a program of Slurm said when it failed."""
-    said = words(text) or "it failed and said nothing"
+    said = words(text)
     what = f"Slurm's {program}"
+    if not said:
+        return Unreachable(what, "it failed and said nothing", "see that slurmctld runs: `scontrol ping`")
+    if HUNG_UP.search(text):
+        fix = "see that slurmctld runs (`scontrol ping`), and that munged has the same key there: `munge -n | ssh HOST unmunge`"
+        return Unreachable(what, said, fix)
     if STRANGERS.search(text):
         return Unreachable(what, said, "see that munged runs with the same key on all machines (`munge -n | unmunge`)")
     if UNREACHABLE.search(text):

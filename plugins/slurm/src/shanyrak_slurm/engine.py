@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import pwd
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from shanyrak.api import TOKEN, EngineContext, EngineProblem, Launch, Launched, Node, Seen
 
-from shanyrak_slurm import orders, script
+from shanyrak_slurm import orders, refusal, script
 from shanyrak_slurm.asking import Skipped, ask, untaken
 from shanyrak_slurm.book import Book, Entry
 from shanyrak_slurm.calls import Declined, Slurm
@@ -34,12 +33,6 @@ NOTES_S = 30.0
 """How often the notes of what Slurm says is running are read: it may have missed an end while slurmctld was dead."""
 HOSTS_S = 10.0
 """How long what Slurm said of its nodes is good for."""
-IMPOSSIBLE = re.compile(
-    r"node configuration is not available|time limit is invalid|count specification invalid|Memory required"
-    r"|More processors requested|size specification|Memory specification",
-    re.IGNORECASE,
-)
-"""Refusals that no waiting changes: the request is at fault."""
 
 
 def make(context: EngineContext) -> SlurmEngine:
@@ -109,9 +102,9 @@ class SlurmEngine:
         for one in launches:
             if one.token in known:
                 continue
-            refusal = self._refusal(one, one.token in fenced)
-            if refusal:
-                answers[one.token] = refusal
+            refused = self._refusal(one, one.token in fenced)
+            if refused:
+                answers[one.token] = refused
             else:
                 new.append(one)
         answers |= self._adopt(list(known.values()))
@@ -210,7 +203,8 @@ class SlurmEngine:
                     for one, (_, place, _) in zip(batch.launches, batch.attempts(), strict=True):
                         answers[one.token] = Launched(one.token, handle=said if place < 0 else f"{said}_{place}")
                 elif isinstance(said, Declined):
-                    fault, words = bool(IMPOSSIBLE.search(said.said)), f"Slurm: {said.said}"
+                    fault = bool(refusal.IMPOSSIBLE.search(said.said))
+                    words = refusal.line(said.said, batch.launches[0], self.pool)
                     answers |= {
                         one.token: Launched(one.token, refused=words, user_fault=fault) for one in batch.launches
                     }
