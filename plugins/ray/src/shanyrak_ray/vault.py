@@ -7,10 +7,18 @@ import os
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from shanyrak_ray.node import secrets
+
+AT_ONCE = 64
+"""Connections that are served at once: who opens more does not use up the controller's files."""
+PATIENCE_S = 5.0
+"""Seconds that a question may take to arrive."""
+LONGEST = 4096
+"""Bytes of a question."""
 
 
 class Vault:
@@ -53,28 +61,43 @@ class Vault:
             question = json.loads(line)
             key, values = self._held[question["token"]]
             return secrets.answer(key, question, values)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return b""
 
 
 class _Server(socketserver.ThreadingTCPServer):
+    """Anybody may connect: so few at once, each for a short time, and they learn nothing without the key of a token."""
+
     daemon_threads = True
     allow_reuse_address = True
 
     def __init__(self, address: str, answer: Any) -> None:
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.answer = answer
+        self.places = threading.BoundedSemaphore(AT_ONCE)
         super().__init__((address, 0), _Handler)
 
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        return self.places.acquire(blocking=False)
 
-class _Handler(socketserver.StreamRequestHandler):
-    timeout = 10
-
-    def handle(self) -> None:
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
-            line = self.rfile.readline(4096)
+            super().process_request_thread(request, client_address)
+        finally:
+            self.places.release()
+
+
+class _Handler(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        until, line = time.monotonic() + PATIENCE_S, b""
+        try:
+            while not line.endswith(b"\n") and len(line) < LONGEST:
+                self.request.settimeout(max(0.001, until - time.monotonic()))
+                if not (part := self.request.recv(LONGEST)):
+                    return
+                line += part
             assert isinstance(self.server, _Server)
-            self.wfile.write(self.server.answer(line))
+            self.request.sendall(self.server.answer(line))
         except OSError:
             pass
 

@@ -31,7 +31,10 @@ def seal(key: bytes, asked: str, answered: str, data: bytes) -> bytes:
 
 
 def ask(where: Mapping[str, Any], token: str, timeout: float) -> dict[str, str] | None:
-    """The secrets of a token; None when the engine does not know them (any more). OSError when it cannot be reached."""
+    """The secrets of a token; None when the engine does not know them (any more).
+
+    OSError when it cannot be reached, ValueError when what answers is not the engine.
+    """
     key, nonce = bytes.fromhex(where["key"]), os.urandom(16).hex()
     question = {"token": token, "nonce": nonce, "proof": prove(key, "ask", token, nonce)}
     with socket.create_connection((where["host"], where["port"]), timeout) as sock:
@@ -39,10 +42,15 @@ def ask(where: Mapping[str, Any], token: str, timeout: float) -> dict[str, str] 
         line = sock.makefile("rb").readline(LONGEST)
     if not line:
         return None
-    answer = json.loads(line)
-    if not hmac.compare_digest(answer["proof"], prove(key, "answer", nonce, answer["nonce"], answer["sealed"])):
-        return None
-    found: dict[str, str] = json.loads(seal(key, nonce, answer["nonce"], bytes.fromhex(answer["sealed"])))
+    try:
+        answer = json.loads(line)
+        said = [str(answer[part]) for part in ("nonce", "sealed", "proof")]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ValueError("another answers in its place") from None
+    own, sealed, proof = said
+    if not hmac.compare_digest(proof.encode(), prove(key, "answer", nonce, own, sealed).encode()):
+        raise ValueError("another answers in its place")
+    found: dict[str, str] = json.loads(seal(key, nonce, own, bytes.fromhex(sealed)))
     return found
 
 
