@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from shanyrak_ray.node import leases
-from shanyrak_ray.node.files import Home
+from shanyrak_ray.node.files import Home, machine
 
 
 def test_exit_code_signal_and_a_command_that_is_not_there(lab):
@@ -184,6 +185,104 @@ def test_leases_are_all_or_nothing(tmp_path):
     assert done.stdout == "None\n"
 
 
+def test_on_a_full_disk_what_runs_can_be_stopped(lab, wait_for):
+    """No process of ours may write a byte to a file: the stop needs none."""
+    lab.engine.launch([lab.build("t1", "sleep", "60")])
+    front = lab.front("t1")
+    wait_for(lambda: lab.see("t1").state == "running", "it runs")
+    code = (
+        "import resource, sys; from shanyrak_ray.node.files import Home; home = Home(*sys.argv[1:])\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "try: home.write('x', {})\nexcept OSError: home.stop()"
+    )
+    subprocess.run([sys.executable, "-c", code, str(lab.folder), "t1"], check=True)
+    front.wait(60)
+    assert (lab.see("t1").cause, lab.see("t1").words) == ("stopped", "stopped")
+
+
+def test_a_file_for_which_there_is_no_room_is_not_there_in_part(tmp_path):
+    """A disk that fills up takes a part of a write first."""
+    Home(str(tmp_path), "t1").make()
+    code = (
+        "import resource, sys; from shanyrak_ray.node.files import Home; home = Home(*sys.argv[1:])\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "try: home.write('launch.json', {'argv': 'x' * 10_000})\nexcept OSError as problem: print(problem)"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path), "t1"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "too large" in done.stdout
+    assert os.listdir(Home(str(tmp_path), "t1").path) == []  # noqa: PTH208
+
+
+def test_a_claim_whose_answer_was_lost_is_ours(tmp_path, monkeypatch):
+    """A file server that is asked twice for one link says that it is there already."""
+    home, link = Home(str(tmp_path), "t1"), os.link
+    home.make()
+
+    def twice(old: str, new: str) -> None:
+        link(old, new)
+        link(old, new)
+
+    monkeypatch.setattr(os, "link", twice)
+    assert home.claim({"by": "node"})
+    monkeypatch.undo()
+    assert not home.claim({"by": "engine"}) and home.read("claim.json") == {"by": "node"}
+    assert sorted(os.listdir(home.path)) == ["claim.json"]  # noqa: PTH208
+
+
+def test_ray_has_its_room_back_while_an_end_cannot_be_written(lab, wait_for):
+    """The spool is away when the work ends; its end is written as soon as that is back."""
+    lab.engine.launch(
+        [lab.build("t1", "sh", "-c", "until [ -e go ]; do sleep 0.1; done; exit 6", cwd=str(lab.folder.parent))]
+    )
+    front = lab.front("t1")
+    wait_for(lambda: lab.see("t1").state == "running", "it runs")
+    away = lab.folder.with_name("away")
+    lab.folder.rename(away)
+    (lab.folder.parent / "go").touch()
+    front.wait(60)
+    away.rename(lab.folder)
+    wait_for(lambda: lab.see("t1").state == "ended", "its end is written")
+    assert lab.see("t1").exit_code == 6
+
+
+def test_work_whose_folder_was_removed_ends_and_leaves_no_keeper(lab, wait_for):
+    lab.engine.launch([lab.build("t1", "sh", "-c", "until [ -e go ]; do sleep 0.1; done", cwd=str(lab.folder.parent))])
+    front = lab.front("t1")
+    wait_for(lambda: lab.see("t1").state == "running", "it runs")
+    keeper = lab.keeper("t1")
+    shutil.rmtree(Home(str(lab.folder), "t1").path)
+    (lab.folder.parent / "go").touch()
+    front.wait(60)
+    wait_for(lambda: not Path(f"/proc/{keeper}").exists(), "its keeper goes")
+
+
+def test_an_order_that_is_not_seen_is_said_so(lab):
+    """A node that has another folder under the spool's name."""
+    lab.engine.launch([lab.build("t1", "true")])
+    os.unlink(Home(str(lab.folder), "t1").at("launch.json"))  # noqa: PTH108
+    front = lab.front("t1")
+    said, _ = front.communicate(timeout=60)
+    assert front.returncode == 1 and "is the spool there the controller's?" in said
+
+
+def test_what_ran_before_the_machine_was_started_anew_is_dead(lab, monkeypatch):
+    lab.engine.launch([lab.build("t1", "true"), lab.build("t2", "true"), lab.build("t3", "true")])
+    here, booted = machine(), lab.engine.watch.booted
+    for token, at, where in (
+        ("t1", booted - 9000, {}),
+        ("t2", booted + 9000, {}),
+        ("t3", booted - 9000, {"machine": "x"}),
+    ):
+        home = Home(str(lab.folder), token)
+        assert home.claim({"by": "node", "at": at, "pid": os.getpid(), "start": 1, **here, "boot": "before", **where})
+        home.write("start.json", {"at": at, "isolation": ["subreaper"]})
+    dead, beats, other = lab.engine.observe(["t1", "t2", "t3"])
+    assert (dead.state, dead.cause, dead.fenced) == ("ended", "node", True) and "started anew" in dead.words
+    assert beats.state == "running", "it gave a sign of life since: another machine with this one's names"
+    assert other.state == "running"
+
+
 def test_a_full_disk_loses_no_end(lab, monkeypatch, tmp_path):
     """Room for the end is taken before the start; without it nothing starts."""
     home = Home(str(tmp_path), "t9")
@@ -199,7 +298,9 @@ def test_work_on_another_machine_that_says_nothing_is_unknown(lab, monkeypatch):
     lab.engine = lab.make()
     lab.engine.launch([lab.build("t1", "sleep", "60")])
     home = Home(str(lab.folder), "t1")
-    assert home.claim({"by": "node", "at": 1, "pid": 1, "start": 1, "host": "far", "boot": "b", "pids": "p"})
+    assert home.claim(
+        {"by": "node", "at": 1, "pid": 1, "start": 1, "host": "far", "machine": "m", "boot": "b", "pids": "p"}
+    )
     home.write("start.json", {"at": 1000, "isolation": ["pidns"]})
     clock = [100.0]
     monkeypatch.setattr("shanyrak_ray.watch.time.monotonic", lambda: clock[0])

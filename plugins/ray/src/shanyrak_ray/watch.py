@@ -33,6 +33,7 @@ class Watch:
     def __init__(self, spool: Path, silence: float) -> None:
         self.spool, self.silence = spool, silence
         self.here = machine()
+        self.booted = _now() - round(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000)
         self._ended: dict[str, Seen] = {}
         self._claims: dict[str, dict[str, Any]] = {}
         self._starts: dict[str, dict[str, Any]] = {}
@@ -56,7 +57,7 @@ class Watch:
         if claim["by"] == "engine":
             return Seen(token, "absent", words=claim["words"], fenced=True)
         if not home.there("end.json"):
-            if not self._is_dead(claim):
+            if not self._is_dead(home, claim):
                 return self._alive(token, home)
             if not home.there("end.json"):  # It may have been written just before the keeper went.
                 self._bury(home, claim)
@@ -100,21 +101,31 @@ class Watch:
         return Seen(token, "running", started_ms=start["at"], isolation=tuple(start["isolation"]))
 
     def _is_here(self, claim: dict[str, Any]) -> bool:
-        return all(claim[key] == value for key, value in self.here.items())
+        return all(claim.get(key) == value for key, value in self.here.items())
 
-    def _is_dead(self, claim: dict[str, Any]) -> bool:
-        """Whether its keeper is proven to be dead: it was on this machine, by its pid and start time."""
-        return self._is_here(claim) and linux.start_time(claim["pid"]) != claim["start"]
+    def _was_here(self, home: Home, claim: dict[str, Any]) -> bool:
+        """Whether this machine was started anew since the last sign of life, so that nothing of it is left."""
+        same = all(claim.get(key) == self.here[key] != "" for key in ("host", "machine"))
+        return (
+            same
+            and claim["boot"] != self.here["boot"]
+            and max(claim["at"], self._beat(home) // 1_000_000) < self.booted
+        )
+
+    def _is_dead(self, home: Home, claim: dict[str, Any]) -> bool:
+        """Whether its keeper is proven to be dead: it was on this machine, by its boot, its pid and its start time."""
+        return self._was_here(home, claim) or self._is_here(claim) and linux.start_time(claim["pid"]) != claim["start"]
 
     def _bury(self, home: Home, claim: dict[str, Any]) -> None:
         """Write the end of an attempt whose keeper died: what is known of it, until its last sign of life."""
-        start = home.read("start.json") or {"at": 0, "isolation": []}
+        start, anew = home.read("start.json") or {"at": 0, "isolation": []}, self._was_here(home, claim)
         last = max(start["at"], self._beat(home) // 1_000_000, claim["at"], self._lived.get(home.token, 0))
         home.end(
             {
                 "started_ms": start["at"], "ended_ms": last, "ran_ms": last - start["at"] if start["at"] else 0,
-                "exit_code": None, "signal": 0, "cause": "node", "words": "its keeper on the node was killed",
-                "fenced": not start["at"] or "pidns" in start["isolation"], "cpu_ms": 0, "peak_memory": 0,
+                "exit_code": None, "signal": 0, "cause": "node",
+                "words": "its machine was started anew" if anew else "its keeper on the node was killed",
+                "fenced": anew or not start["at"] or "pidns" in start["isolation"], "cpu_ms": 0, "peak_memory": 0,
                 "isolation": start["isolation"],
             }
         )  # fmt: skip

@@ -8,8 +8,9 @@
 | `note` | node | what it waits for before the start |
 | `start.json` | node | written before the command runs |
 | `beat` | node | touched every few seconds |
-| `stop.json` | engine | it is to end, and why |
+| `stop.json` | engine | it is to end; another name of `claim.json`, for which a full disk has room |
 | `end.json` | node; engine when the node is dead | what became of it |
+| `probe.json` | node | what it sees, for `shanyrak ray doctor` |
 | `stdout`, `stderr` | node | what it printed |
 
 A file appears whole or not at all. The claim is a hard link, which only one can make, on network file systems too.
@@ -68,11 +69,20 @@ class Home:
         try:
             os.link(part, self.at("claim.json"))
         except FileExistsError:
-            return False
+            # A file server that is asked twice, as its answer was lost, says that of the link which it made for us.
+            if os.lstat(part).st_nlink < 2:
+                return False
         finally:
             os.unlink(part)
         self.sync()
         return True
+
+    def stop(self) -> None:
+        """Ask who has claimed the token to end it. Idempotent."""
+        try:
+            os.link(self.at("claim.json"), self.at("stop.json"))
+        except FileExistsError:
+            pass
 
     def part(self, content: dict[str, Any], room: int = 0) -> str:
         """A file of a name of its own with this content, on disk when it has `room`; its path."""
@@ -80,7 +90,7 @@ class Home:
         text = json.dumps(content, sort_keys=True).encode()
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            os.write(fd, text.ljust(room))
+            write(fd, text.ljust(room))
             if room:
                 os.fsync(fd)
         except OSError:
@@ -96,7 +106,7 @@ class Home:
             fd = os.open(part, os.O_WRONLY | os.O_CLOEXEC)
             try:
                 text = json.dumps(content, sort_keys=True).encode().ljust(ROOM)
-                os.pwrite(fd, text, 0)
+                write(fd, text)
                 os.ftruncate(fd, len(text))
                 os.fsync(fd)
             finally:
@@ -120,6 +130,12 @@ class Home:
         touch(os.path.join(self.spool, "news"))
 
 
+def write(fd: int, data: bytes) -> None:
+    """Write all of it: a disk that fills up takes a part and says so only when asked for the rest."""
+    while data:
+        data = data[os.write(fd, data) :]
+
+
 def touch(path: str) -> None:
     """Give a file the time of now, making it when it is not there. A full disk is no matter here."""
     try:
@@ -139,9 +155,14 @@ def unique() -> str:
 
 
 def machine() -> dict[str, str]:
-    """Where a pid means something: this kernel since its boot, and this space of pids."""
+    """Where a pid means something: this kernel since its boot, and this space of pids; and which machine that is."""
+    try:
+        id_ = Path("/etc/machine-id").read_text().strip()
+    except OSError:
+        id_ = ""
     return {
         "host": socket.gethostname(),
+        "machine": id_,
         "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
         "pids": os.readlink("/proc/self/ns/pid"),
     }

@@ -8,16 +8,24 @@ import signal
 import socket
 import sys
 
-from . import leases
+from . import leases, probe
 from .files import Home
 from .keeper import Keeper, say
 
 
 def main(arguments: list[str]) -> int:
-    """`SPOOL TOKEN`: run the attempt, if it is still wanted. The exit code is for Ray's records only."""
+    """`SPOOL TOKEN`: run the attempt, if it is still wanted. The exit code is for Ray's records only.
+
+    `--probe SPOOL TOKEN`: say what is seen here.
+    """
+    if arguments[0] == "--probe":
+        return probe.main(*arguments[1:])
     home = Home(*arguments)
     job = home.read("launch.json")
     if job is None:
+        if not home.there("claim.json"):
+            say(f"{home.path} of {socket.gethostname()} has no order: is the spool there the controller's?")
+            return 1
         say(f"{home.token} is not wanted any more")
         return 0
     job["gpus_given"] = os.environ.get("CUDA_VISIBLE_DEVICES", "")

@@ -84,13 +84,17 @@ class Keeper:
         }  # fmt: skip
 
     def write(self, end: dict[str, Any], part: str) -> None:
-        """Write the end, however long it takes until the spool can be written again."""
+        """Write the end, however long it takes until the spool can be written again; Ray has its room back meanwhile."""
         while True:
             try:
                 self.home.end(end, part)
                 return
             except OSError as problem:
+                if not os.path.exists(self.home.path) and os.path.exists(self.home.spool):  # noqa: PTH110
+                    say(f"the folder of {self.home.token} was removed")
+                    return
                 say(f"the end of {self.home.token} cannot be written: {problem}")
+                self.front.close()
                 time.sleep(1)
 
     # ---- before the start -------------------------------------------------------------------------------
@@ -148,9 +152,8 @@ class Keeper:
 
     def asked(self) -> tuple[str, str] | None:
         """The cause and the words of a stop that was asked for, by the engine or through Ray."""
-        stop = self.home.read("stop.json")
-        if stop is not None:
-            return "stopped", stop["words"]
+        if self.home.there("stop.json"):
+            return "stopped", "stopped"
         ready, _, _ = select.select([self.front], [], [], 0)
         if ready and self.front.recv(1) == b"T":
             return "stopped", "stopped on the Ray cluster, not through Shanyrak"

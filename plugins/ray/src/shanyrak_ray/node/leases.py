@@ -26,19 +26,28 @@ def take(folder: str, wanted: list[str], others: list[str]) -> list[str] | None:
             continue
         fd = os.open(os.path.join(folder, f"gpu-{name}"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            continue
+            free = lock(fd)
         except OSError:
             os.close(fd)
             return wanted
+        if not free:
+            os.close(fd)
+            continue
         held[name] = fd
     if len(held) == len(wanted):
         return list(held)
     for fd in held.values():
         os.close(fd)
     return None
+
+
+def lock(fd: int) -> bool:
+    """Lock a file that is open; False when another has it locked, OSError where the file system has no locks."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def of_the_node(count: int) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from .files import write
+
 PIECE = 1 << 16
 
 
@@ -35,8 +37,7 @@ class Sink:
             if self._fd < 0:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
                 self._fd = os.open(self._path, flags, 0o600)
-            while data:
-                data = data[os.write(self._fd, data) :]
+            write(self._fd, data)
         except OSError:
             return False
         return True
