@@ -28,7 +28,10 @@ PATIENCE = 120.0
 
 
 class Player:
-    """Answers as a real Ray did: `play` says with which recording a question is answered, `asked` what was asked."""
+    """Answers as a real Ray did: `play` says with which recording a question is answered, `asked` what was asked.
+
+    It knows no job of which nothing was played.
+    """
 
     def __init__(self, spool: str) -> None:
         self.spool, self.closed = spool, False
@@ -46,9 +49,10 @@ class Player:
                 size = int(self.headers.get("Content-Length") or 0)
                 body = json.loads(self.rfile.read(size)) if size else None
                 player.asked.append((self.command, self.path, body))
-                queue = player.answers.get((self.command, self.path.partition("?")[0]), [(404, "not played")])
+                path = self.path.partition("?")[0]
+                queue = player.answers.get((self.command, path), [player.recorded("unknown")])
                 status, text = queue.pop(0) if len(queue) > 1 else queue[0]
-                data = text.encode()
+                data = text.replace("Job s1.1.0.1 does", f"Job {path.rpartition('/')[2]} does").encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
@@ -66,6 +70,7 @@ class Player:
         self.play("GET", "/api/v0/nodes", "nodes")
         self.play("GET", "/api/version", "version")
         self.play("POST", "/api/jobs/", "submitted")
+        self.play("GET", "/api/jobs/", "jobs")
 
     def play(self, method: str, path: str, *names: str) -> None:
         """Answer with these recordings one after another, the last for ever."""

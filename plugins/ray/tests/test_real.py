@@ -51,11 +51,33 @@ def test_the_doctor_asks_each_node_whether_it_sees_the_spool(head, real_lab, tmp
     lab = real_lab(head)
     (tmp_path / "spool").mkdir()
     settings = lab.settings.model_copy(update={"spool": str(tmp_path / "spool")})
-    assert {one.level for one in doctor.examine(settings)} == {"ok"}
-    assert list((tmp_path / "spool").iterdir()) == []
+    found = doctor.examine(settings, tmp_path)
+    assert {one.level for one in found} == {"ok"}, found
+    assert list((tmp_path / "spool").glob("jobs/*/*")) == [] == list(tmp_path.glob("doctor"))
+    own = doctor.examine(settings.model_copy(update={"spool": ""}), tmp_path / "engines")
+    assert {one.level for one in own} == {"ok"}, own
+    assert list((tmp_path / "engines").iterdir()) == []
     blind = settings.model_copy(update={"python": "/no/such/python"})
-    (bad,) = [one for one in doctor.examine(blind) if one.level == "bad"]
+    (bad,) = [one for one in doctor.examine(blind, tmp_path) if one.level == "bad"]
     assert "not found" in bad.words and "/no/such/python" in bad.fix
+
+
+def test_the_doctor_tells_of_work_that_is_not_the_sites_and_of_a_token_that_is_not_rays(
+    head, real_lab, tmp_path, wait_for
+):
+    lab = real_lab(head)
+    lab.engine.ray.submit({"submission_id": "foreign-1", "entrypoint": "sleep 600"})
+    try:
+        (jobs,) = [one for one in doctor.examine(lab.settings, tmp_path) if one.subject == "jobs"]
+        assert jobs.level == "warn" and "foreign-1" in jobs.words
+    finally:
+        lab.engine.ray.stop("foreign-1")
+        wait_for(lambda: lab.engine.ray.delete("foreign-1"), "the foreign job is gone")
+    (tmp_path / "token").write_text("not-the-token-of-this-head")
+    (bad,) = doctor.examine(lab.settings, tmp_path)
+    assert bad.level == "bad" and "it does not take the token" in bad.words
+    (without,) = doctor.examine(lab.settings.model_copy(update={"token_file": ""}), tmp_path)
+    assert without.level == "bad" and "nobody in without a token" in without.words
 
 
 def test_a_head_that_dies_takes_no_work_with_it_and_its_new_one_starts_nothing_twice(mortal, real_lab, wait_for):

@@ -6,7 +6,6 @@ import time
 
 import pytest
 from shanyrak.api import EngineProblem, Node
-from shanyrak_ray import doctor
 from shanyrak_ray.cluster import Host, Map
 from shanyrak_ray.http import last_line
 
@@ -81,7 +80,7 @@ def test_what_ray_forgot_is_asked_for_again_under_the_same_token(lab, player, jo
     assert first == again
 
 
-def test_what_ray_gave_up_is_asked_for_again(lab, player, job, monkeypatch):
+def test_what_ray_gave_up_is_asked_for_again(lab, player, job, monkeypatch, wait_for):
     """Ray lets a job wait for a quarter of an hour."""
     lab.engine.launch([lab.build("t1", "true")])
     player.play("GET", job, "job-gave-up")
@@ -91,18 +90,18 @@ def test_what_ray_gave_up_is_asked_for_again(lab, player, job, monkeypatch):
     assert [method for method, path, _ in player.asked if path == job] == ["GET", "DELETE"]
     player.play("GET", job, "unknown")
     monkeypatch.setattr("shanyrak_ray.engine.ASK_S", 0)
-    assert lab.see("t1").state == "pending"
-    assert len(player.posts()) == 2
+    wait_for(lambda: lab.see("t1").state == "pending" and len(player.posts()) == 2, "it is asked for again")
 
 
-def test_what_ray_loses_time_and_again_is_given_up(lab, player, job, monkeypatch):
+def test_what_ray_loses_time_and_again_is_given_up(lab, player, job, monkeypatch, wait_for):
     monkeypatch.setattr("shanyrak_ray.engine.ASK_S", 0)
     lab.engine.launch([lab.build("t1", "true")])
     status, text = player.recorded("job-gave-up")
     player.say("GET", job, status, text.replace("START_TIMEOUT", "DIED"))
     player.play("DELETE", job, "deleted")
-    assert [lab.see("t1").state for _ in range(6)] == ["pending"] * 5 + ["absent"]
-    assert lab.see("t1").fenced
+    wait_for(lambda: lab.see("t1").state != "pending", "the engine gives it up")
+    assert (lab.see("t1").state, lab.see("t1").fenced) == ("absent", True)
+    assert len([path for method, path, _ in player.asked if (method, path) == ("GET", job)]) == 6
 
 
 def test_a_request_that_ray_refuses_is_fenced(lab, player):
@@ -249,18 +248,3 @@ def test_a_name_keeps_its_node_while_that_lives(tmp_path):
         ("g-1", True, False),
         ("g-2", False, True),
     ]
-
-
-# ---- doctor -----------------------------------------------------------------------------------------------
-
-
-def test_the_doctor_names_what_is_there_and_what_lacks(lab, player):
-    found = {one.subject: one for one in doctor.examine(lab.settings)}
-    assert found["version"].level == "ok" and "2.60.0" in found["version"].words
-    assert found["door"].level == "warn" and "RAY_AUTH_MODE" in found["door"].fix
-    player.say("GET", "/api/version", 200, '{"ray_version": "2.9.3"}')
-    found = {one.subject: one for one in doctor.examine(lab.settings)}
-    assert found["version"].level == "bad"
-    player.close()
-    (only,) = doctor.examine(lab.settings)
-    assert only.level == "bad" and only.fix

@@ -20,8 +20,7 @@ def doctor(frame: Frame, as_json: bool) -> int:
 
     from shanyrak_ray.doctor import examine
 
-    frame.workspace()  # its commons.toml has the settings
-    findings = examine(frame.plugins.settings("ray"))
+    findings = examine(frame.plugins.settings("ray"), frame.workspace() / "engines")
     if as_json:
         emit_json([finding._asdict() for finding in findings])
     else:

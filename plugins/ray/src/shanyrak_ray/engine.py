@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from shanyrak.api import TOKEN, EngineContext, EngineProblem, Launch, Launched, Node, Seen, read_slice
 
 from shanyrak_ray import orders, program
 from shanyrak_ray.cluster import Host, Map, hosts
-from shanyrak_ray.http import Dashboard, last_line
+from shanyrak_ray.http import Dashboard, is_page, last_line
 from shanyrak_ray.settings import Settings
 from shanyrak_ray.vault import Vault
 from shanyrak_ray.watch import FENCED, Watch
 
+Key = TypeVar("Key")
 OVER = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 """States of a job of Ray that are final."""
 GAVE_UP = "JOB_SUPERVISOR_ACTOR_START_TIMEOUT"
@@ -33,9 +34,9 @@ LOST = frozenset(
 LOSSES = 5
 """So often it may lose a job in another way than by giving it up."""
 FEW = 8
-"""Up to so many waiting jobs are asked for one by one, more as one list of all."""
+"""Up to so many waiting jobs are asked for each by itself, more as one list of all."""
 ASK_S = 1.0
-"""Seconds between two questions to Ray about what waits there."""
+"""Seconds between two questions to Ray about what waits there; as long as the last took, if that was longer."""
 POLL = 0.05
 
 
@@ -44,6 +45,7 @@ class Told:
     """What came of a submission: nothing when Ray has the job."""
 
     refused: str = ""
+    user_fault: bool = False
 
 
 def make(context: EngineContext) -> RayEngine:
@@ -76,7 +78,7 @@ class RayEngine:
         """What is on record, and not over yet for Ray, which sees ends a little later: it is asked again with the next."""
         self._hosts: list[Host] = []
         self._hosts_at = float("-inf")
-        self._asked = 0.0
+        self._ask_at = float("-inf")
         self._news = 0
 
     # ---- the protocol -----------------------------------------------------------------------------------
@@ -98,20 +100,19 @@ class RayEngine:
         if sends:
             fresh = time.monotonic() - self._hosts_at < ASK_S
             named = self.map.named(self._hosts if fresh else self._look_at_hosts())
-            jobs = {}
+            said: dict[int, Told] = {}
+            futures = {}
             for place, launch in sends.items():
                 try:
-                    jobs[place] = self._order(launch, named)
+                    job = self._order(launch, named)
+                    futures[place] = self._senders.submit(self._submit, launch.token, job)
                 except orders.Fault as fault:
-                    answers[place] = Launched(launch.token, refused=str(fault), user_fault=True)
+                    said[place] = Told(str(fault), user_fault=True)
                 except Refused as refusal:
-                    answers[place] = Launched(launch.token, refused=str(refusal))
-            futures = {
-                place: self._senders.submit(self._submit, launches[place].token, job) for place, job in jobs.items()
-            }
-            for place, told in self._all(futures).items():
-                answers[place] = self._answer(launches[place].token, told)
-        self._asked = 0.0
+                    said[place] = Told(str(refusal))
+            said.update(self._all(futures))
+            answers.update({place: self._answer(launches[place].token, told) for place, told in said.items()})
+        self._ask_at = float("-inf")
         return [answers[place] for place in range(len(launches))]
 
     def observe(self, tokens: Sequence[str]) -> Sequence[Seen]:
@@ -136,25 +137,28 @@ class RayEngine:
                 if self.watch.fence(home, FENCED):
                     continue
                 claim = self.watch.claim(home)
-                if claim and claim["by"] == "node" and not (home.there("end.json") or home.there("stop.json")):
-                    home.write("stop.json", {"words": "stopped"})
+                if claim and claim["by"] == "node" and not home.there("end.json"):
+                    home.stop()
             except OSError as problem:
                 raise EngineProblem("stop", f"{self.spool}: {problem.strerror}", "it can be asked again") from None
 
     def forget(self, tokens: Sequence[str]) -> None:
         """See `api.Engine.forget`. The claim stays for ever, so that no late job of Ray starts it; so does the end."""
-        asked = [*self._kept_by_ray, *filter(TOKEN.fullmatch, tokens)]
-        deleted = list(self._senders.map(lambda token: self.ray.delete(self.id_of(token)), asked))
-        self._kept_by_ray = [token for token, done in zip(asked, deleted, strict=True) if not done]
-        for token in tokens:
+        for token in filter(TOKEN.fullmatch, tokens):
+            home = self.watch.home(token)
+            for name in ("launch.json", "ask.json", "start.json", "beat", "note", "stop.json"):
+                Path(home.at(name)).unlink(missing_ok=True)
+            self._kept_by_ray.append(token)
+            self.watch.forget(token)
             self.vault.drop(token)
             self._waiting.pop(token, None)
             self._lost.pop(token, None)
-            if TOKEN.fullmatch(token):
-                home = self.watch.home(token)
-                for name in ("launch.json", "ask.json", "start.json", "beat", "note", "stop.json"):
-                    Path(home.at(name)).unlink(missing_ok=True)
-                self.watch.forget(token)
+        asked = list(dict.fromkeys(self._kept_by_ray))
+        try:
+            deleted = list(self._senders.map(lambda token: self.ray.delete(self.id_of(token)), asked))
+        except EngineProblem:
+            return  # They are asked for with the next.
+        self._kept_by_ray = [token for token, done in zip(asked, deleted, strict=True) if not done]
 
     def logs(self, token: str, stream: str, offset: int, limit: int) -> bytes:
         """See `api.Engine.logs`. Empty for an unknown token, or when nothing was written."""
@@ -210,9 +214,7 @@ class RayEngine:
             job = self.ray.job(self.id_of(token)) if home.there("launch.json") else None
             if job is not None and self._is_ours(job):
                 return Launched(token, handle=self.id_of(token))
-            if home.there("launch.json"):
-                self.watch.fence(home, "its launch came too late")
-            return Launched(token, refused="it was asked for too late: another controller may act by now")
+            return self._answer(token, Told("it was asked for too late: another controller may act by now"))
         return None
 
     def _order(self, launch: Launch, named: dict[str, Any]) -> dict[str, Any]:
@@ -225,12 +227,16 @@ class RayEngine:
         home = self.watch.home(launch.token)
         told = orders.note(launch, host, self.settings)
         try:
+            ask = self.vault.put(launch.token, launch.secrets) if launch.secrets else {}
+        except OSError as problem:
+            raise Refused(f"no node could ask this machine for its secrets: {problem.strerror}") from None
+        try:
             home.make()
-            if launch.secrets:
-                home.write("ask.json", self.vault.put(launch.token, launch.secrets))
+            if ask:
+                home.write("ask.json", ask)
             home.write("launch.json", told)
         except OSError as problem:
-            raise Refused(f"{self.spool}: {problem.strerror}") from None
+            raise Refused(f"its folder in {self.spool} cannot be written: {problem.strerror}") from None
         return self._job(launch.token, told)
 
     def _job(self, token: str, told: dict[str, Any]) -> dict[str, Any]:
@@ -239,30 +245,35 @@ class RayEngine:
     def _submit(self, token: str, job: dict[str, Any]) -> Told:
         """Have Ray take a job, or find that it has it. EngineProblem when that is not known; it may be asked again."""
         status, text = self.ray.submit(job)
-        if status == 200:
+        if status == 200 and '"submission_id"' in text:
             return Told()
         known = self.ray.job(self.id_of(token))
         if known is not None:
             return (
                 Told() if self._is_ours(known) else Told("its id is taken on the Ray cluster by work that is not ours")
             )
-        if 400 <= status < 500:
+        if status == 400 and not is_page(text):
             return Told(f"Ray refused it: {last_line(text)}")
-        raise EngineProblem(f"Ray at {self.ray.url}", f"it could not take a job: {last_line(text)}")
+        raise self.ray.strange(f"it could not take a job ({status})", text)
 
     def _answer(self, token: str, told: Told) -> Launched:
-        """What a submission means. What was refused is fenced, so that it is true that nothing runs."""
+        """What a submission means. What Ray may have is fenced if it is refused, so that it is true that nothing runs."""
+        home = self.watch.home(token)
         if not told.refused:
             return Launched(token, handle=self.id_of(token))
-        if self.watch.fence(self.watch.home(token), told.refused):
-            return Launched(token, refused=told.refused)
-        claim = self.watch.claim(self.watch.home(token))
+        try:
+            if not home.there("launch.json") or self.watch.fence(home, told.refused):
+                return Launched(token, refused=told.refused, user_fault=told.user_fault)
+        except OSError as problem:
+            why = f"{told.refused}; its folder in {self.spool} cannot be written: {problem.strerror}"
+            raise EngineProblem(f"launch of {token}", why) from None
+        claim = self.watch.claim(home)
         if claim and claim["by"] == "engine":
-            return Launched(token, refused=claim["words"])
+            return Launched(token, refused=claim["words"], user_fault=told.user_fault)
         return Launched(token, handle=self.id_of(token))
 
     @staticmethod
-    def _all(futures: dict[int, Any]) -> dict[int, Told]:
+    def _all(futures: dict[Key, Future[Told]]) -> dict[Key, Told]:
         """The answers. When Ray went away, all that was under way comes to its end before that is said."""
         told, trouble = {}, None
         for place, future in futures.items():
@@ -285,33 +296,38 @@ class RayEngine:
         try:
             return self.watch.seen(token)
         except (OSError, ValueError, KeyError) as problem:
-            return Seen(token, "unknown", words=f"its folder cannot be read: {problem}"[:300])
+            return _unreadable(token, problem)
 
     def _ask_ray(self, tokens: Sequence[str]) -> dict[str, Seen]:
         """What Ray says of work that nobody has claimed. It is not started, whatever Ray says: without a claim nothing is."""
-        new = any(token not in self._waiting for token in tokens)
-        if new or time.monotonic() - self._asked >= ASK_S:
+        begun = time.monotonic()
+        if begun >= self._ask_at or any(token not in self._waiting for token in tokens):
             try:
-                ids = {token: self.id_of(token) for token in tokens}
-                jobs = {id_: self.ray.job(id_) for id_ in ids.values()} if len(ids) <= FEW else self.ray.jobs()
-                self._waiting = {token: self._unclaimed(token, jobs.get(id_)) for token, id_ in ids.items()}
+                jobs = self._jobs(tokens)
+                known = [token for token in tokens if jobs[token] is not None]
+                self._waiting = {
+                    **{token: self._unclaimed(token, jobs[token] or {}) for token in known},
+                    **self._ask_again([token for token in tokens if jobs[token] is None]),
+                }
             except EngineProblem as problem:
                 self._waiting = {token: Seen(token, "pending", words=str(problem)) for token in tokens}
-            self._asked = time.monotonic()
+            now = time.monotonic()
+            self._ask_at = now + max(ASK_S, now - begun)
         return self._waiting
 
-    def _unclaimed(self, token: str, job: dict[str, Any] | None) -> Seen:
-        if job is not None and not self._is_ours(job):
+    def _jobs(self, tokens: Sequence[str]) -> dict[str, dict[str, Any] | None]:
+        """The jobs of these tokens; None for those that Ray does not know."""
+        ids = [self.id_of(token) for token in tokens]
+        found = self._senders.map(self.ray.job, ids) if len(ids) <= FEW else map(self.ray.jobs().get, ids)
+        return dict(zip(tokens, found, strict=True))
+
+    def _unclaimed(self, token: str, job: dict[str, Any]) -> Seen:
+        if not self._is_ours(job):
             return self._never(token, "its id is taken on the Ray cluster by work that is not ours")
-        if job is not None and job["status"] not in OVER:
-            words = (
-                "Ray starts it"
-                if job["status"] == "RUNNING"
-                else "it waits at Ray for room, or for a process to start in"
-            )
+        if job["status"] not in OVER:
+            starts = job["status"] == "RUNNING"
+            words = "Ray starts it" if starts else "it waits at Ray for room, or for a process to start in"
             return Seen(token, "pending", words=words)
-        if job is None:
-            return self._again(token)
         words = last_line(job.get("message") or job["status"])
         kind = job.get("error_type")
         self._lost[token] = self._lost.get(token, 0) + (kind != GAVE_UP)
@@ -320,26 +336,44 @@ class RayEngine:
         self.ray.delete(self.id_of(token))  # The next look finds that Ray does not know it, when it has let go of it.
         return Seen(token, "pending", words=f"Ray is asked for it again, as it could not start it: {words}")
 
-    def _again(self, token: str) -> Seen:
-        """Ray has forgotten it. The claim makes it safe to ask once more under the same token."""
-        told = self.watch.home(token).read("launch.json")
-        if told is None:
-            return Seen(token, "unknown")
-        answer = self._submit(token, self._job(token, told))
-        if answer.refused:
-            return self._never(token, answer.refused)
-        return Seen(token, "pending", words="Ray did not know it any more, and was asked for it again")
+    def _ask_again(self, tokens: Sequence[str]) -> dict[str, Seen]:
+        """What Ray has forgotten is asked for once more under its token, which the claim makes safe: as much as a second allows."""
+        words = "Ray does not know it any more, and is asked for it again"
+        said = {token: Seen(token, "pending", words=words) for token in tokens}
+        until = time.monotonic() + ASK_S
+        for first in range(0, len(tokens), self.settings.parallel):
+            if first and time.monotonic() > until:
+                break
+            futures = {}
+            for token in tokens[first : first + self.settings.parallel]:
+                try:
+                    told = self.watch.home(token).read("launch.json")
+                except (OSError, ValueError) as problem:
+                    said[token] = _unreadable(token, problem)
+                    continue
+                if told is not None:
+                    futures[token] = self._senders.submit(self._submit, token, self._job(token, told))
+            refusals = {token: told.refused for token, told in self._all(futures).items() if told.refused}
+            said.update({token: self._never(token, refused) for token, refused in refusals.items()})
+        return said
 
     def _never(self, token: str, words: str) -> Seen:
-        """It can never start now: fenced, unless its node was quicker."""
-        self.watch.fence(self.watch.home(token), words)
-        return self.watch.seen(token) or Seen(token, "unknown")
+        """It can never start now: fenced, unless its node was quicker. While its folder cannot be written it waits."""
+        try:
+            self.watch.fence(self.watch.home(token), words)
+        except OSError as problem:
+            return Seen(token, "pending", words=f"{words}; its folder cannot be written: {problem.strerror}")
+        return self._look(token) or Seen(token, "unknown")
 
     def _changed(self) -> int:
         try:
             return os.stat(self.spool / "news").st_mtime_ns  # noqa: PTH116
         except OSError:
             return 0
+
+
+def _unreadable(token: str, problem: Exception) -> Seen:
+    return Seen(token, "unknown", words=f"its folder cannot be read: {problem}"[:300])
 
 
 class Refused(Exception):

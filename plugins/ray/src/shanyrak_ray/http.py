@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import ssl
 import stat
 import threading
@@ -21,27 +22,33 @@ from shanyrak_ray.settings import Settings
 Answer = tuple[int, str]
 
 
+class LockedOut(EngineProblem):
+    """It is there, and does not let us in."""
+
+
 class Dashboard:
     """The dashboard of a Ray head. Safe to call from several threads: each has a connection of its own."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.url = settings.address.rstrip("/")
-        parts = urlsplit(self.url)
-        if not parts.hostname:
-            raise EngineProblem(f"address {settings.address!r}", "it names no host", "write http://HOST:8265")
-        self.secure, self.host = parts.scheme == "https", parts.hostname
-        self.port = parts.port or (443 if self.secure else 8265)
+        try:
+            parts = urlsplit(self.url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host = port = None
+        if not host:
+            raise EngineProblem(f"address {settings.address!r}", "it names no host and port", "write http://HOST:8265")
+        self.secure, self.host = parts.scheme == "https", host
+        self.port = port or (443 if self.secure else 8265)
         self._mine = threading.local()
 
     def ask(self, method: str, path: str, body: object = None) -> Answer:
         """Status and text. EngineProblem when there is no answer in time, or when Ray lets nobody of ours in."""
         headers = {"Content-Type": "application/json", **self._token()}
         data = None if body is None else json.dumps(body).encode()
-        for fresh in (
-            False,
-            True,
-        ):  # A connection that was kept may be gone by now; each of our calls may be made twice.
+        # A connection that was kept may be gone by now; each of our calls may be made twice.
+        for fresh in (False, True):
             kept = getattr(self._mine, "connection", None)
             if fresh or kept is None:
                 kept = self._mine.connection = self._connect()
@@ -57,24 +64,37 @@ class Dashboard:
                     why = "it gave no answer in time" if isinstance(problem, TimeoutError) else _words(problem)
                     raise EngineProblem(f"Ray at {self.url}", why, "is its head running?") from None
         if status in (401, 403):
-            raise EngineProblem(
-                f"Ray at {self.url}",
-                f"it lets nobody in without its token ({status})",
-                "set token_file in [plugins.ray]",
-            )
+            raise self._locked_out(status, last_line(text))
         return status, text
 
     def json(self, path: str) -> Any:
         """What a GET gives. EngineProblem when it is not what was asked for."""
         status, text = self.ask("GET", path)
         if status != 200:
-            raise EngineProblem(f"Ray at {self.url}", f"{path} gave status {status}: {last_line(text)}")
-        return parsed(text, f"Ray at {self.url}")
+            raise self.strange(f"{path} gave status {status}", text)
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise self.strange(f"{path} gave no JSON", text) from None
 
-    def version(self) -> dict[str, str]:
-        """`ray_version`, and `session_name`, which is another after each start of the head."""
-        found: dict[str, str] = self.json("/api/version")
-        return found
+    def version(self) -> str:
+        """The version of Ray."""
+        said = self.json("/api/version")
+        try:
+            return str(said["ray_version"])
+        except (KeyError, TypeError):
+            raise self.strange("/api/version names no version of Ray", str(said)) from None
+
+    def is_open(self) -> bool:
+        """Whether it tells its jobs to who has no token."""
+        other = Dashboard(self.settings.model_copy(update={"token_file": ""}))
+        try:
+            other.ask("GET", "/api/jobs/")
+            return True
+        except LockedOut:
+            return False
+        finally:
+            other.close()
 
     def nodes(self) -> list[dict[str, Any]]:
         """Every node, as the state API tells: its id, ip, name, state and resources."""
@@ -92,18 +112,27 @@ class Dashboard:
         return self.ask("POST", "/api/jobs/", body)
 
     def job(self, id_: str) -> dict[str, Any] | None:
-        """One job; None when Ray does not know it."""
-        status, text = self.ask("GET", f"/api/jobs/{quote(id_, safe='')}")
-        if status == 404:
+        """One job, with its `status` at least; None when Ray says that it does not know it."""
+        path = f"/api/jobs/{quote(id_, safe='')}"
+        status, text = self.ask("GET", path)
+        if status == 404 and text.strip() == f"Job {id_} does not exist":  # A proxy that finds no Ray says 404 as well.
             return None
         if status != 200:
-            raise EngineProblem(f"Ray at {self.url}", f"job {id_} gave status {status}: {last_line(text)}")
-        found: dict[str, Any] = parsed(text, f"Ray at {self.url}")
+            raise self.strange(f"{path} gave status {status}", text)
+        try:
+            found: dict[str, Any] = json.loads(text)
+            assert found["status"]
+        except (ValueError, KeyError, TypeError, AssertionError):
+            raise self.strange(f"{path} tells of no job", text) from None
         return found
 
     def jobs(self) -> dict[str, dict[str, Any]]:
-        """All jobs by submission id."""
-        return {job["submission_id"]: job for job in self.json("/api/jobs/") if job.get("submission_id")}
+        """All jobs: those that were submitted by their submission id, programs that joined by the id that Ray gave them."""
+        said = self.json("/api/jobs/")
+        try:
+            return {str(job.get("submission_id") or job.get("job_id")): job for job in said if job["status"]}
+        except (KeyError, TypeError, AttributeError):
+            raise self.strange("/api/jobs/ tells of no jobs", str(said)) from None
 
     def delete(self, id_: str) -> bool:
         """Have Ray forget a job that has ended; False when it does not, as it thinks that it is not over."""
@@ -120,6 +149,23 @@ class Dashboard:
             kept.close()
             self._mine.connection = None
 
+    def strange(self, what: str, text: str) -> EngineProblem:
+        """An answer that no Ray gives, or none that means something here."""
+        if not is_page(text):
+            return EngineProblem(f"Ray at {self.url}", f"{what}: {last_line(text)}")
+        title = re.search(r"<(?:title|h1)>([^<]+)", text, re.I)
+        why = f"{what}, and a web page: {' '.join(title[1].split())[:80] if title else 'without a title'}"
+        return EngineProblem(f"Ray at {self.url}", why, "have `address` in [plugins.ray] lead to Ray's own dashboard")
+
+    def _locked_out(self, status: int, words: str) -> LockedOut:
+        if self.settings.token_file:
+            why = f"it does not take the token in {self.settings.token_file} ({status}: {words})"
+            return LockedOut(f"Ray at {self.url}", why, "put the token that Ray was started with into it")
+        why = f"it lets nobody in without a token ({status}: {words})"
+        return LockedOut(
+            f"Ray at {self.url}", why, "put its token into a file of mode 0600, token_file in [plugins.ray]"
+        )
+
     def _connect(self) -> http.client.HTTPConnection:
         if self.secure:
             context = ssl.create_default_context()
@@ -134,17 +180,17 @@ class Dashboard:
         try:
             if stat.S_IMODE(path.stat().st_mode) & 0o077:
                 raise EngineProblem(f"token_file {path}", "others may read it", f"chmod 600 {path}")
-            return {"Authorization": f"Bearer {path.read_text().strip()}"}
+            token = path.read_text(errors="replace").strip()
         except OSError as problem:
             raise EngineProblem(f"token_file {path}", str(problem.strerror)) from None
+        if not re.fullmatch(r"[!-~]+", token):
+            raise EngineProblem(f"token_file {path}", "it holds no token", "one line, without blanks")
+        return {"Authorization": f"Bearer {token}"}
 
 
-def parsed(text: str, whose: str) -> Any:
-    """JSON. EngineProblem when it is none."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise EngineProblem(whose, f"it answered no JSON: {text[:80]!r}", "is this a Ray dashboard?") from None
+def is_page(text: str) -> bool:
+    """Whether it is a web page, as of a proxy or a login, which Ray's API never gives."""
+    return text.lstrip()[:1] == "<"
 
 
 def last_line(text: str) -> str:

@@ -12,18 +12,21 @@ class Settings(BaseModel):
 
     address: str = Field(
         default="http://127.0.0.1:8265",
-        pattern=r"^https?://[^/\s]+/?$",
+        pattern=r"^https?://[^/@\s]+/?$",
         description="where the dashboard of the Ray head answers",
     )
     token_file: str = Field(
-        default="", description="a file, mode 0600, with the token of a cluster that asks for one; empty: none"
+        default="",
+        pattern=r"^(/.*)?$",
+        description="an absolute path of a file, mode 0600, with the token of a cluster that asks for one; empty: none",
     )
     timeout: float = Field(default=20.0, gt=0, le=600, description="seconds that one call to Ray may take")
     parallel: int = Field(default=8, ge=1, le=64, description="submissions that are under way at once")
     spool: str = Field(
         default="",
-        description="a folder that the controller and all nodes see under this name; empty: the engine's own, for a "
-        "cluster on this machine",
+        pattern=r"^(/.*)?$",
+        description="an absolute path of a folder that the controller and all nodes see under it; empty: the engine's own, "
+        "for a cluster on this machine",
     )
     python: str = Field(default="python3", description="a Python, 3.9 or later, on the nodes; it needs no packages")
     grace: float = Field(
