@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from shanyrak.api import Launch, Node
-from shanyrak_ray.head import MARK, sweep
+from shanyrak_ray.head import MARK, SHORT, short_folder, sweep
 from shanyrak_ray.inside import Part, here, played
 
 SCRIPT = """
@@ -49,6 +49,19 @@ def test_without_a_command_it_says_how():
     assert done.returncode == 2 and "-- python script.py" in done.stderr
 
 
+def test_a_long_name_of_the_temporary_folder_is_a_short_one_for_ray(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with short_folder("ray-") as folder:
+        assert len(str(folder)) <= SHORT and folder.is_symlink()
+        (folder / "file").touch()
+        assert [path.name for path in tmp_path.glob("ray-*/*")] == ["file"]
+    assert not folder.is_symlink() and list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("tempfile.tempdir", "/tmp")
+    with short_folder("ray-") as folder:
+        assert folder.is_dir() and not folder.is_symlink()
+    assert not folder.exists()
+
+
 def rays(mark: str) -> list[int]:
     """Live processes of a Ray that was started in an environment with this mark of the test."""
     found = []
@@ -82,13 +95,20 @@ def start(short: Path, *command: str, **environment: str) -> subprocess.Popen[st
 @real
 @pytest.mark.engines
 def test_a_script_finds_its_ray_and_its_exit_code_comes_back(short, wait_for):
-    allocation = {"CUDA_VISIBLE_DEVICES": "4,5,6,7", "SHANYRAK_UNITS": "2,2", "SHANYRAK_NODES": "a,b"}
+    long = short / "the-temporary-folder-of-job-1234567-of-a-batch-system"
+    long.mkdir()
+    allocation = {
+        "CUDA_VISIBLE_DEVICES": "4,5,6,7",
+        "SHANYRAK_UNITS": "2,2",
+        "SHANYRAK_NODES": "a,b",
+        "TMPDIR": str(long),
+    }
     done = start(short, sys.executable, "-c", SCRIPT + "raise SystemExit(5)", **allocation)
     said, _ = done.communicate(timeout=300)
     assert done.returncode == 5, said
     assert '[2, 4.0, "4,5"]' in said or '[2, 4.0, "6,7"]' in said
     wait_for(lambda: not rays(str(short)), "nothing of Ray is left")
-    assert list(short.glob("ray-*")) == []
+    assert list(long.iterdir()) == []
 
 
 @real
@@ -109,7 +129,7 @@ def test_whatever_ends_it_nothing_of_ray_is_left(short, wait_for, number):
     wait_for((short / "up").exists, "the script runs")
     assert len(rays(str(short))) > 3
     going.send_signal(number)
-    going.communicate(timeout=60)
+    going.communicate(timeout=300)
     assert going.returncode in (143, -signal.SIGKILL)
     sleeps = f"TMPDIR={short}"
     wait_for(lambda: [pid for pid in rays(sleeps) if b"sleep" not in cmdline(pid)] == [], "nothing of Ray is left")

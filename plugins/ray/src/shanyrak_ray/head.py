@@ -7,12 +7,15 @@ the pipe to whoever started it, kills all that have it: at the end, after an err
 from __future__ import annotations
 
 import os
+import random
 import re
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +28,9 @@ START_S = 180.0
 """Seconds that a head may take to start: one or two are usual, many more on a busy machine."""
 TRIES = 3
 """Ports are chosen free, and may be taken by another before Ray has them."""
+PORTS = range(20_000, 30_000)
+SHORT = 36
+"""Bytes that the name of a folder of Ray may have: its sockets, with a session's name before theirs, may have 107."""
 
 
 def ray_program() -> str:
@@ -122,6 +128,29 @@ class Node:
 
 
 @contextmanager
+def short_folder(prefix: str) -> Iterator[Path]:
+    """A temporary folder for a `Node`, removed at the end, under a name that leaves room for those of Ray's sockets.
+
+    Batch systems give jobs temporary folders with long names: then the name is a link to what is there.
+    """
+    made = Path(tempfile.mkdtemp(prefix=prefix))
+    link = None
+    try:
+        if len(os.fsencode(made)) > SHORT:
+            link = Path("/tmp", f"ray-{secrets.token_hex(4)}")  # noqa: S108
+            try:
+                link.symlink_to(made)
+            except OSError as problem:
+                why = f"the name of the temporary folder {made} is too long for its sockets, and {link}: {problem.strerror}"
+                raise UnfitProblem("Ray", why, "set TMPDIR to a folder with a short name") from None
+        yield link or made
+    finally:
+        if link:
+            link.unlink(missing_ok=True)
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@contextmanager
 def guarded(node: Node) -> Iterator[Node]:
     """Whatever becomes of this process, nothing of the node is left soon after. Its folder is the caller's to remove."""
     code = f"import sys; from shanyrak_ray.head import sweep; sys.stdin.read(); sweep({node.mark!r})"
@@ -160,13 +189,19 @@ def _marked(mark: str, work: bool) -> Iterator[int]:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports of this machine that nobody has now."""
-    held = []
+    """Ports of this machine that nobody has now, outside the range from which it gives them to whoever connects."""
+    held: list[socket.socket] = []
     try:
-        for _ in range(count):
+        for port in random.SystemRandom().sample(PORTS, len(PORTS)):
             sock = socket.socket()
+            try:
+                sock.bind(("", port))
+            except OSError:
+                sock.close()
+                continue
             held.append(sock)
-            sock.bind(("", 0))
+            if len(held) == count:
+                break
         return [sock.getsockname()[1] for sock in held]
     finally:
         for sock in held:

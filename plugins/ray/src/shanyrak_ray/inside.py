@@ -8,11 +8,9 @@ units; under Slurm each worker is a task of `srun` on its own node.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,7 +21,7 @@ from typing import Any
 import click
 from shanyrak.api import EngineProblem, Problem, UnfitProblem
 
-from shanyrak_ray.head import MARK, START_S, Node, guarded, ray_program
+from shanyrak_ray.head import MARK, START_S, Node, guarded, ray_program, short_folder
 from shanyrak_ray.http import Dashboard
 from shanyrak_ray.settings import Settings
 
@@ -72,19 +70,16 @@ def brought_up(store: int) -> Iterator[Node]:
     environment, cpus = dict(os.environ), len(os.sched_getaffinity(0))
     others = int(environment.get("SLURM_JOB_NUM_NODES") or environment.get("SLURM_NNODES") or 1) - 1
     parts = played(environment, cpus) if "SLURM_JOB_ID" not in environment else [here(environment, cpus)]
-    home = Path(tempfile.mkdtemp(prefix="ray-"))
-    try:
-        with ExitStack() as stack:
-            head = stack.enter_context(guarded(Node(home, parts[0].options(store), parts[0].environment())))
-            head.begin()
-            for part in parts[1:]:
-                worker = stack.enter_context(guarded(Node(home, part.options(store), part.environment(), head.token)))
-                worker.join(head.address)
-            step = stack.enter_context(_workers(head, others, store)) if others > 0 else None
-            _await(head, home, len(parts) + max(0, others), step)
-            yield head
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    with ExitStack() as stack:
+        home = stack.enter_context(short_folder("ray-"))
+        head = stack.enter_context(guarded(Node(home, parts[0].options(store), parts[0].environment())))
+        head.begin()
+        for part in parts[1:]:
+            worker = stack.enter_context(guarded(Node(home, part.options(store), part.environment(), head.token)))
+            worker.join(head.address)
+        step = stack.enter_context(_workers(head, others, store)) if others > 0 else None
+        _await(head, home, len(parts) + max(0, others), step)
+        yield head
 
 
 @contextmanager
@@ -135,14 +130,11 @@ def _await(head: Node, home: Path, count: int, step: subprocess.Popen[bytes] | N
 def join(address: str, store: int) -> None:
     """Be a worker until standard input ends."""
     part = here(dict(os.environ), len(os.sched_getaffinity(0)))
-    home = Path(tempfile.mkdtemp(prefix="ray-"))
-    try:
+    with short_folder("ray-") as home:
         node = Node(home, part.options(store), part.environment(), os.environ.get("RAY_AUTH_TOKEN", ""))
         with guarded(node):
             node.join(address)
             sys.stdin.buffer.read()
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 class Stopped(BaseException):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from shanyrak.api import Trial
 
-from shanyrak_ray.head import Node, guarded, ray_program
+from shanyrak_ray.head import Node, guarded, ray_program, short_folder
 
 GPUS = CPUS = 16
 MEMORY = 16 << 30
@@ -34,13 +32,9 @@ def trial(folder: Path) -> Iterator[Trial]:
 
 @contextmanager
 def cluster(gpus: int = GPUS, cpus: int = CPUS) -> Iterator[Node]:
-    """The head, in a folder of its own: the names of its sockets may have 107 bytes, and many a temporary folder's has more."""
+    """The head, in a folder of its own."""
     ray_program()
-    home = Path(tempfile.mkdtemp(prefix="shanyrak-ray-"))
     options = [f"--num-gpus={gpus}", f"--num-cpus={cpus}", f"--memory={MEMORY}", f"--object-store-memory={100 << 20}"]
-    try:
-        with guarded(Node(home, options)) as node:
-            node.begin()
-            yield node
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    with short_folder("ray-") as home, guarded(Node(home, options)) as node:
+        node.begin()
+        yield node
