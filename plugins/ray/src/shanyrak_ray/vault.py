@@ -70,6 +70,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
     daemon_threads = True
     allow_reuse_address = True
+    request_queue_size = 2 * AT_ONCE
 
     def __init__(self, address: str, answer: Any) -> None:
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
