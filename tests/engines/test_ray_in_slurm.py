@@ -18,7 +18,7 @@ ray.init(log_to_driver=False)
 print("nodes", sum(node["Alive"] for node in ray.nodes()), "GPUs", ray.cluster_resources()["GPU"], flush=True)
 raise SystemExit(6)
 """
-PATIENCE = 300.0
+PATIENCE = 600.0
 
 
 def test_each_node_of_the_allocation_is_one_of_ray() -> None:

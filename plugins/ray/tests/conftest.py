@@ -24,7 +24,7 @@ from shanyrak_ray.trial import cluster
 from shanyrak_ray.watch import Watch
 
 RECORDED = Path(__file__).parent / "recorded"
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 class Player:
@@ -99,7 +99,7 @@ class Lab:
 
     def __init__(self, folder: Path, url: str, **settings: Any) -> None:
         self.folder = folder / "engine"
-        self.settings = Settings(address=url, grace=1.0, timeout=5.0, **settings)
+        self.settings = Settings(address=url, grace=1.0, timeout=60.0, **settings)
         self.engines: list[RayEngine] = []
         self.fronts: list[subprocess.Popen[str]] = []
         self.engine = self.make()

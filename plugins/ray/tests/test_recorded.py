@@ -48,7 +48,7 @@ def test_an_id_that_is_taken_by_others_is_refused_and_fenced(lab, player, job):
     player.play("GET", job, "job-foreign")
     (reply,) = lab.engine.launch([lab.build("t1", "true")])
     assert "not ours" in reply.refused and not reply.user_fault
-    lab.front("t1").wait(60)
+    lab.front("t1").wait(300)
     assert (lab.see("t1").state, lab.see("t1").fenced) == ("absent", True)
 
 
@@ -67,7 +67,7 @@ def test_what_ray_ended_without_a_claim_is_fenced(lab, player, name, job):
     assert (seen.state, seen.fenced) == ("absent", True) and "Ray could not start it" in seen.words
     if name == "job-failed":
         assert "not found" in seen.words, "with the cause that Ray tells"
-    assert lab.front("t1").wait(60) == 0
+    assert lab.front("t1").wait(300) == 0
     assert lab.see("t1") == seen
 
 
@@ -160,7 +160,7 @@ def test_without_its_token_ray_lets_nobody_in(lab, player):
 
 def test_nothing_is_concluded_while_ray_is_away(lab, player):
     lab.engine.launch([lab.build("t1", "true"), lab.build("t2", "sh", "-c", "exit 3")])
-    lab.front("t2").wait(60)
+    lab.front("t2").wait(300)
     player.close()
     waiting, ended = lab.engine.observe(["t1", "t2"])
     assert waiting.state == "pending" and "Is its head running" in waiting.words

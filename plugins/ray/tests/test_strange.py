@@ -24,7 +24,7 @@ PAGE = "<!DOCTYPE html>\n<html><head><title>\n Please sign in </title></head><bo
 def test_another_that_answers_takes_no_work_and_loses_none(lab, player, status, text):
     """Nothing is fenced, nothing is concluded; when Ray is back, all goes on under the same tokens."""
     lab.engine.launch([lab.build("t1", "true"), lab.build("t2", "sh", "-c", "exit 3")])
-    lab.front("t2").wait(60)
+    lab.front("t2").wait(300)
     for method, path in (("POST", "/api/jobs/"), ("GET", "/api/jobs/"), ("GET", f"/api/jobs/{lab.engine.id_of('t1')}"),
                          ("GET", f"/api/jobs/{lab.engine.id_of('t3')}")):  # fmt: skip
         player.say(method, path, status, text)
@@ -37,14 +37,14 @@ def test_another_that_answers_takes_no_work_and_loses_none(lab, player, status, 
         assert "a web page: Please sign in" in waits.words and "address" in str(caught.value)
     player.play("POST", "/api/jobs/", "submitted")
     (again,) = lab.engine.launch([lab.build("t3", "sh", "-c", "exit 4")])
-    lab.front("t3").wait(60)
+    lab.front("t3").wait(300)
     assert again.handle and lab.see("t3").exit_code == 4
 
 
 @pytest.mark.parametrize("text", ["[]", "null", '"x"', '{"detail": "not here"}', '{"status": ""}', "[1]"])
 def test_json_that_tells_of_no_job_is_one_clear_line(lab, player, text):
     lab.engine.launch([lab.build("t1", "true"), lab.build("t2", "sh", "-c", "exit 3")])
-    lab.front("t2").wait(60)
+    lab.front("t2").wait(300)
     player.say("GET", f"/api/jobs/{lab.engine.id_of('t1')}", 200, text)
     waits, ended = lab.engine.observe(["t1", "t2"])
     assert (waits.state, ended.exit_code) == ("pending", 3) and "tells of no job" in waits.words
@@ -136,7 +136,7 @@ def test_what_ray_has_already_is_fenced_before_it_is_refused(lab, change):
     lab.engine.launch([lab.build("t1", "touch", str(lab.folder / "began"))])
     (again,) = lab.engine.launch([lab.build("t1", "touch", str(lab.folder / "began"), **change)])
     assert again.refused
-    lab.front("t1").wait(60)
+    lab.front("t1").wait(300)
     assert not (lab.folder / "began").exists() and lab.see("t1").fenced
 
 

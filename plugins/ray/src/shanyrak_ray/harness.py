@@ -33,6 +33,7 @@ class RayHarness(EngineHarness):
     @contextmanager
     def session(cls, folder: Path, settings: Any) -> Iterator[Node]:
         with cluster(gpus=UNITS, cpus=UNITS) as node:
+            _warm(node, folder)
             yield node
 
     def __init__(self, record: EngineRecord, plugin: str, folder: Path, settings: Any = None) -> None:
@@ -129,3 +130,14 @@ class RayHarness(EngineHarness):
     def _engine(engine: Engine) -> RayEngine:
         assert isinstance(engine, RayEngine)
         return engine
+
+
+def _warm(node: Node, folder: Path) -> None:
+    """The first job of a head takes long, on a busy machine longer than a call may take here: it is nobody's."""
+    token = folder / "token"
+    token.touch(mode=0o600)
+    token.write_text(node.token)
+    ray = Dashboard(Settings(address=node.url, token_file=str(token), timeout=300.0))
+    ray.submit({"submission_id": "warm", "entrypoint": "true"})
+    eventually(lambda: (ray.job("warm") or {"status": ""})["status"] == "SUCCEEDED", "the head runs a first job")
+    ray.close()
