@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from shanyrak.api import EngineProblem
-from shanyrak_slurm.notes import GIVEN_UP, Note, Spool
+from shanyrak_slurm.notes import GIVEN_UP, ROOM, Note, Spool
 
 HOLD = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
 
@@ -43,6 +43,12 @@ def test_what_is_noted(spool: Spool) -> None:
     assert note.seen("t").ran_ms == 5000
 
 
+def test_no_clock_that_is_set_while_it_runs_changes_how_long_it_ran(spool: Spool) -> None:
+    token(spool, began="7 n1 1764000000000 50.25 1763999999\n", end=f"{'0 1763990000000 55.50':<63}\n")
+    note = spool.note("t", "")
+    assert (note.start_ms, note.ended_ms, note.ran_ms) == (1763999999000, 1763990000000, 5250)
+
+
 @pytest.mark.parametrize("text", ["", "7", "7 n1", "\n", "\0\0\0", "7 n1 ", "x" * 100_000])
 def test_a_half_written_beginning_is_none(spool: Spool, text: str) -> None:
     token(spool, began=text)
@@ -50,7 +56,9 @@ def test_a_half_written_beginning_is_none(spool: Spool, text: str) -> None:
     assert (note.claimed, note.job, note.began_ms) == (True, "", 0)
 
 
-@pytest.mark.parametrize("text", ["", "0", "0 17x", "-1 1764000005000", "0 1764000005000 more", "0 17640000050\0"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "0 17x", "-1 1764000005000", "0 1764000005000 more", "0 17640000050\0", " " * 63]
+)
 def test_a_half_written_end_is_none(spool: Spool, text: str) -> None:
     token(spool, began="7 n1 1764000000000\n", end=text)
     assert spool.note("t", "").ended_ms == 0
@@ -108,11 +116,14 @@ def test_parts_of_a_log(spool: Spool, offset: int, limit: int, text: bytes) -> N
     assert spool.log("t", "", "stdout", offset, limit) == text
 
 
-def test_a_lock_is_seen_across_processes(spool: Spool) -> None:
+@pytest.mark.parametrize("kind", ["flock", "lockf"])
+def test_a_lock_is_seen_across_processes(spool: Spool, kind: str) -> None:
+    """A node's flock is one of POSIX (lockf) on the file server itself."""
     folder = token(spool)
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, folder / "life"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+        [sys.executable, "-c", HOLD.replace("flock(", f"{kind}("), folder / "life"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
     assert holder.stdout and holder.stdout.readline() == b"held\n"
     assert spool.note("t", "").lives is True
     holder.communicate(timeout=60)
@@ -129,6 +140,23 @@ def test_to_give_up_is_one_step_that_a_start_before_it_wins(spool: Spool) -> Non
     assert spool.note("t", "").given_up and spool.give_up("t", "") is True
     (spool.folder / "u").mkdir(mode=0o700)
     assert spool.give_up("u", "") is False and not spool.note("u", "").given_up
+
+
+def test_what_claimed_a_token_and_hangs_is_kept_from_beginning(spool: Spool) -> None:
+    assert spool.seal("t", "") is False, "nothing claimed it"
+    folder = token(spool)
+    assert spool.seal("t", "") and spool.seal("t", "") and spool.note("t", "").job == ""
+    (folder / "began").unlink()
+    (folder / "began").write_text("7 n1 1764000000000")
+    assert spool.seal("t", "") is False and spool.note("t", "").job == "7"
+
+
+def test_a_disk_without_room_is_found_out_before_anything_is_asked_for(spool: Spool) -> None:
+    spool.probe()
+    assert list(spool.folder.iterdir()) == []
+    (spool.folder / ROOM).symlink_to("/dev/full")
+    with pytest.raises(EngineProblem, match="No space left on device.*room"):
+        spool.probe()
 
 
 def test_a_spool_that_went_away_proves_nothing(spool: Spool, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -167,8 +169,57 @@ def test_each_task_of_an_array_has_its_own_token(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_a_full_disk_starts_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("note", ["began", "end.part"])
+def test_a_full_disk_starts_nothing(tmp_path: Path, note: str) -> None:
     text = script.script(launch("t", "touch", f"{tmp_path}/ran"), [("t", 0)], str(tmp_path))
-    text = text.replace('"$shanyrak_note/began"', "/dev/full")
+    text = text.replace(f'>"$shanyrak_note/{note}" || exit', ">/dev/full || exit")
     assert subprocess.run(["/bin/sh"], input=text, text=True, env=PATH, check=False).returncode == 1
     assert not (tmp_path / "ran").exists()
+
+
+def test_the_note_of_the_end_takes_no_room_that_was_not_there_at_the_beginning(tmp_path: Path) -> None:
+    look = f"stat -c '%i %s %b' {tmp_path}/spool/t/end.part"
+    assert run(tmp_path / "spool", launch("t", "sh", "-c", look)) == 0
+    there = (tmp_path / "spool" / "t" / "end").stat()
+    before = (tmp_path / "spool" / "t" / "stdout").read_text().split()
+    assert before == [str(there.st_ino), "64", str(there.st_blocks)] and there.st_size == 64
+
+
+def test_what_is_noted_has_the_time_that_no_clock_moves_and_slurms_own_start(tmp_path: Path) -> None:
+    assert run(tmp_path / "spool", launch("t", "sleep", "0.2"), {"SLURM_JOB_START_TIME": "1764000000"}) == 0
+    said = note(tmp_path / "spool")
+    assert (said.job, said.node, said.start_ms) == ("7", "n1", 1764000000000) and said.ran_ms >= 190
+    up = (tmp_path / "spool" / "t" / "began").read_text().split()[3]
+    assert 0 < float(up) <= float(Path("/proc/uptime").read_text().split()[0])
+
+
+def test_a_script_whose_beginning_was_noted_in_its_place_starts_nothing(tmp_path: Path) -> None:
+    """It claimed the token, then hung, and was given up."""
+    text = script.script(launch("t", "touch", f"{tmp_path}/ran"), [("t", 0)], str(tmp_path))
+    text = text.replace(
+        "shanyrak_now() {",
+        f"touch {tmp_path}/claimed; until [ -e {tmp_path}/go ]; do sleep 0.05; done\nshanyrak_now() {{",
+    )
+    process = subprocess.Popen(["/bin/sh", "-c", text], env=PATH)
+    assert until(lambda: (tmp_path / "claimed").exists())
+    assert Spool(tmp_path, False).seal("t", "")
+    (tmp_path / "go").touch()
+    assert process.wait(60) == 1 and not (tmp_path / "ran").exists()
+
+
+def test_who_looks_at_the_lock_at_that_moment_does_not_keep_it_from_the_script(tmp_path: Path) -> None:
+    text = script.script(launch("t", "sleep", "60"), [("t", 0)], str(tmp_path))
+    text = text.replace(
+        "flock -n 9",
+        'touch "$shanyrak_note/first"; while [ -e "$shanyrak_note/first" ]; do sleep 0.05; done; flock -n 9',
+        1,
+    )
+    process = subprocess.Popen(["/bin/sh", "-c", text], env=PATH, stderr=subprocess.DEVNULL)
+    assert until(lambda: (tmp_path / "t" / "first").exists())
+    with (tmp_path / "t" / "life").open("r+") as looked:
+        fcntl.flock(looked, fcntl.LOCK_EX)
+        (tmp_path / "t" / "first").unlink()
+        time.sleep(0.3)
+    assert until(lambda: note(tmp_path).lives is True)
+    subprocess.run(["pkill", "-P", str(process.pid)], check=False)
+    process.wait(60)

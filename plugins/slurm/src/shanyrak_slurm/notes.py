@@ -12,6 +12,7 @@ import pwd
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from shanyrak.api import EngineProblem, Seen, read_slice
 
@@ -19,8 +20,12 @@ from shanyrak_slurm.jobs import exit_of
 
 GIVEN_UP = 0o500
 """Mode of the folder of a token that was given up. A script makes it with 0700."""
+SEALED = 0o400
+"""Mode of a note of the beginning that stands in the place of a script's. A script makes it with 0600."""
 LONGEST = 4000
 """Bytes of a note that are read."""
+ROOM = ".room"
+"""A file that is written and removed to see that there is room. No token begins with a dot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,10 @@ class Note:
     job: str = ""
     node: str = ""
     began_ms: int = 0
+    start_ms: int = 0
+    """When its job started by slurmctld's clock, in whole seconds; 0 where Slurm does not tell jobs."""
     ended_ms: int = 0
+    ran_ms: int = 0
     code: int = 0
     launch: str = ""
     lives: bool | None = None
@@ -40,11 +48,12 @@ class Note:
 
     def seen(self, token: str) -> Seen:
         """The end that the job itself wrote down, for when Slurm remembers nothing of it."""
-        ran = max(0, self.ended_ms - self.began_ms)
         if self.launch:
             return Seen(token, "ended", self.began_ms, self.began_ms, cause="launch", words=self.launch, fenced=True)
         code, signal = exit_of(self.code << 8)
-        return Seen(token, "ended", self.began_ms, self.ended_ms, ran, exit_code=code, signal=signal, fenced=True)
+        return Seen(
+            token, "ended", self.began_ms, self.ended_ms, self.ran_ms, exit_code=code, signal=signal, fenced=True
+        )
 
 
 class Spool:
@@ -93,20 +102,43 @@ class Spool:
             raise self._problem(problem.strerror or str(problem)) from None
         return True
 
+    def seal(self, token: str, user: str) -> bool:
+        """Note the beginning of a token in the place of its script, which then starts nothing; False when it may have begun.
+
+        For a script that claimed the token and was not seen since: it may be dead, or hang.
+        """
+        handle = self._open(token, user)
+        if handle < 0:
+            return False
+        try:
+            os.close(os.open("began", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, SEALED, dir_fd=handle))
+        except FileExistsError:
+            return stat.S_IMODE(os.stat("began", dir_fd=handle, follow_symlinks=False).st_mode) == SEALED
+        except OSError as problem:
+            raise self._problem(problem.strerror or str(problem)) from None
+        finally:
+            os.close(handle)
+        return True
+
+    def probe(self) -> None:
+        """Write something: on a disk that is full no job could note anything. Raises EngineProblem when that fails."""
+        try:
+            (self.folder / ROOM).write_bytes(bytes(LONGEST))
+            (self.folder / ROOM).unlink()
+        except OSError as problem:
+            raise self._problem(problem.strerror or str(problem)) from None
+
     def note(self, token: str, user: str) -> Note:
         """What is noted under a token."""
         handle = self._open(token, user)
         if handle < 0:
             return Note()
         try:
-            began = self._text(handle, "began").split()
-            end = self._text(handle, "end").split()
-            known = len(began) == 3
-            over = len(end) == 2 and all(word.isdigit() for word in end)
+            began, end = _began(self._text(handle, "began")), _end(self._text(handle, "end"))
             return Note(
                 claimed=True, given_up=stat.S_IMODE(os.fstat(handle).st_mode) == GIVEN_UP,
-                job=began[0] if known else "", node=began[1] if known else "", began_ms=_ms(began[2]) if known else 0,
-                ended_ms=_ms(end[1]) if over else 0, code=int(end[0]) if over else 0,
+                job=began.job, node=began.node, began_ms=began.ms, start_ms=began.start_ms,
+                ended_ms=end.ms, code=end.code, ran_ms=_ran(began, end),
                 launch=self._text(handle, "launch").strip()[:500], lives=_locked(handle, "life"),
             )  # fmt: skip
         finally:
@@ -164,6 +196,8 @@ def _own(handle: int, folder: int) -> bool:
 
 
 def _locked(folder: int, name: str) -> bool | None:
+    """Whether somebody holds the lock. Where this machine is the file server itself, the flock of a node comes to it as a lock
+    of POSIX, which its own flock does not meet: both are tried, one after the other."""
     try:
         handle = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except FileNotFoundError:
@@ -173,14 +207,63 @@ def _locked(folder: int, name: str) -> bool | None:
     try:
         if not _own(handle, folder) or os.pread(handle, 1, 0):
             return None
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        for lock in (fcntl.flock, fcntl.lockf):
+            lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(handle, fcntl.LOCK_UN)
+    except (BlockingIOError, PermissionError):  # EAGAIN, or EACCES as lockf may say
         return True
     except OSError:
         return None
     finally:
         os.close(handle)
     return False
+
+
+class _Began(NamedTuple):
+    job: str = ""
+    node: str = ""
+    ms: int = 0
+    up_ms: int = 0
+    start_ms: int = 0
+
+
+class _End(NamedTuple):
+    code: int = 0
+    ms: int = 0
+    up_ms: int = 0
+
+
+def _began(text: str) -> _Began:
+    """`JOB NODE MS UPTIME START`; nothing for a part of it. The last two may be 0 or missing: not known."""
+    words = text.split()
+    if len(words) < 3:
+        return _Began()
+    job, node, ms, up, start = (*words, "0", "0")[:5]
+    return _Began(job, node, _ms(ms), _up(up), _ms(start))
+
+
+def _end(text: str) -> _End:
+    """`CODE MS UPTIME`; nothing for a part of it. The last may be 0 or missing: not known."""
+    words = text.split()
+    if not (2 <= len(words) <= 3 and all(word.replace(".", "", 1).isdigit() for word in words) and words[0].isdigit()):
+        return _End()
+    code, ms, up = (*words, "0")[:3]
+    return _End(int(code), _ms(ms), _up(up))
+
+
+def _ran(began: _Began, end: _End) -> int:
+    """How long it ran, by what no clock that is set moves, where both notes have that."""
+    if not end.ms:
+        return 0
+    return max(0, end.up_ms - began.up_ms if began.up_ms and end.up_ms else end.ms - began.ms)
+
+
+def _up(text: str) -> int:
+    """Seconds since boot, as /proc/uptime has them, in ms; 0 for anything else."""
+    try:
+        return max(0, round(float(text) * 1000))
+    except (ValueError, OverflowError):  # no number, or no end of one
+        return 0
 
 
 def _ms(text: str) -> int:

@@ -1,9 +1,10 @@
 """The script that a job runs: a lock that lets a token start once, the environment of the launch, notes of begin and end.
 
 Each attempt has a folder, `spool/TOKEN`. To make it is to claim the token: whoever makes it first, the job or the engine that
-gives the token up, wins, also against a job that Slurm has lost and one that it accepted twice. While the script lives it holds a
-lock on `life` there, so that also of a job that Slurm has lost it can be told whether it still runs. Plain sh: nodes need
-nothing more. Its own variables have long names, since the work's environment comes to stand beside them.
+gives the token up, wins, also against a job that Slurm has lost and one that it accepted twice. Its note of the beginning is made
+once, too: an engine that makes it first keeps a script that claimed the token, and then hung, from going on. While the script lives
+it holds a lock on `life` there, so that also of a job that Slurm has lost it can be told whether it still runs. Plain sh: nodes
+need nothing more. Its own variables have long names, since the work's environment comes to stand beside them.
 """
 
 from __future__ import annotations
@@ -34,8 +35,16 @@ mkdir "$shanyrak_note" 2>/dev/null || {{
 }}
 exec >"$shanyrak_note/stdout" 2>"$shanyrak_note/stderr" </dev/null
 exec 9>"$shanyrak_note/life"
-flock -n 9 2>/dev/null || echo unlocked >&9
-echo "$SLURM_JOB_ID ${{SLURMD_NODENAME:-$(hostname)}} $(date +%s%3N)" >"$shanyrak_note/began" || exit 1
+flock -n 9 2>/dev/null || {{ [ $? = 1 ] && sleep 1 && flock -n 9; }} || echo unlocked >&9  # who looks at it locks it, too
+shanyrak_now() {{
+    {{ read -r shanyrak_up shanyrak_idle </proc/uptime; }} 2>/dev/null || shanyrak_up=0  # no clock that is set moves it
+    echo "$(date +%s%3N) $shanyrak_up"
+}}
+printf '%-63s\\n' '' >"$shanyrak_note/end.part" || exit 1  # room for the note of the end, should the disk be full by then
+set -C
+echo "$SLURM_JOB_ID ${{SLURMD_NODENAME:-$(hostname)}} $(shanyrak_now) ${{SLURM_JOB_START_TIME:-0}}" \\
+    >"$shanyrak_note/began" || exit 1
+set +C
 never() {{
     printf '%s\\n' "$1" >"$shanyrak_note/launch"
     printf '%s\\n' "$1" >&2
@@ -58,7 +67,7 @@ while kill -0 $shanyrak_child 2>/dev/null; do  # a signal ended the wait, not th
     shanyrak_code=$?
 done
 PATH=$shanyrak_path
-echo "$shanyrak_code $(date +%s%3N)" >"$shanyrak_note/end.part" && mv "$shanyrak_note/end.part" "$shanyrak_note/end"
+printf '%-63s\\n' "$shanyrak_code $(shanyrak_now)" 1<>"$shanyrak_note/end.part" && mv "$shanyrak_note/end.part" "$shanyrak_note/end"
 exit $shanyrak_code
 """
 
