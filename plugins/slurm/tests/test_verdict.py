@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,7 +130,13 @@ def test_what_had_ended_by_itself_before_it_was_cancelled(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("after_ms", "cause"), [(RESTART_MS - 1_000, "node"), (RESTART_MS + 1_000, "stopped"), (-1_000, "stopped")]
+    ("after_ms", "cause"),
+    [
+        (RESTART_MS - 1_000, "node"),
+        (RESTART_MS + 1_000, "stopped"),
+        (-1_000, "node"),  # it may have come back the time before, too, which nobody saw
+        (-RESTART_MS - 1_000, "stopped"),
+    ],
 )
 def test_what_a_slurmctld_ended_that_came_back_is_infrastructure(scene: Scene, after_ms: int, cause: str) -> None:
     scene.notes(began=f"7 n1 {BEGAN}", life="")
@@ -144,6 +153,116 @@ def test_a_start_by_an_old_state_is_not_the_run(scene: Scene) -> None:
     (scene.spool.folder / "t" / "end").write_text(f"0 {ENDED}")
     end = scene.verdict.of_end(ENTRY, again)
     assert end and end.exit_code == 0
+
+
+BOOT = "echo 'BOOT_TIME               = 2025-11-24T16:00:00'"
+"""slurmctld came back at BEGAN."""
+
+
+def test_a_start_that_slurmd_refused_since_the_first_one_runs_is_not_its_end(scene: Scene) -> None:
+    """The second start was before the first one's script, on a busy node, noted its beginning."""
+    scene.program("scontrol", BOOT)
+    refused = replace(JOB, state="FAILED", status=1 << 8)
+    with alive(scene):
+        assert scene.verdict.of_end(ENTRY, refused) is None
+    end = scene.verdict.of_end(ENTRY, refused)
+    assert end and (end.cause, end.exit_code) == ("node", None), "what slurmd ended with it ran half of its time"
+    (scene.spool.folder / "t" / "end").write_text(f"0 {ENDED}")
+    end = scene.verdict.of_end(ENTRY, refused)
+    assert end and (end.exit_code, end.ran_ms) == (0, 5_000)
+
+
+@pytest.mark.parametrize(("state", "status"), [("COMPLETED", 0), ("FAILED", 9), ("FAILED", 3 << 8)])
+def test_the_end_of_a_lost_job_is_not_that_of_the_one_that_has_its_number(
+    scene: Scene, state: str, status: int
+) -> None:
+    """A node knows jobs by number: what it says of the old one, slurmctld takes for the new one's."""
+    scene.program("scontrol", BOOT)
+    scene.notes(began=f"7 n1 {BEGAN}", end=f"5 {ENDED}", life="")
+    end = scene.verdict.of_end(ENTRY, replace(JOB, state=state, status=status))
+    assert end and (end.cause, end.exit_code) == ("", 5)
+    (scene.spool.folder / "t" / "end").write_text(f"143 {ENDED}")
+    end = scene.verdict.of_end(ENTRY, replace(JOB, state=state, status=status))
+    assert end and (end.cause, end.exit_code) == ("node", None), "and ended the new one with it"
+
+
+def test_what_has_not_begun_when_its_number_is_said_to_have_ended_never_begins(scene: Scene) -> None:
+    end = scene.verdict.of_end(ENTRY, JOB)
+    assert end and end.cause == "node"
+    assert scene.spool.note("t", "me").given_up
+
+
+def test_a_script_that_hangs_before_its_beginning_does_not_go_on(scene: Scene) -> None:
+    scene.notes()
+    end = scene.verdict.of_end(ENTRY, JOB)
+    assert end and end.cause == "node"
+    assert scene.spool.seal("t", "me"), "its script finds the note of its beginning there"
+
+
+def test_of_two_jobs_under_a_name_only_the_one_that_claimed_the_token_tells(scene: Scene) -> None:
+    scene.notes(began=f"9 n2 {BEGAN}", life="")
+    for state in ("CANCELLED", "NODE_FAIL", "TIMEOUT", "FAILED"):
+        assert scene.verdict.of_end(ENTRY, replace(JOB, state=state)) is None
+    facts = "2025-11-24T16:00:00|2025-11-24T16:00:00|2025-11-24T16:00:09|n1"
+    scene.program("sacct", f"echo '7|t|NODE_FAIL|0:0|{facts}|7|me'; echo '9|t|FAILED|2:0|{facts}|9|me'")
+    end = lost(scene, missing(DOUBT_MS))
+    assert end and end.exit_code == 2
+
+
+def test_what_had_ended_before_its_walltime_did_not_run_past_it(scene: Scene) -> None:
+    """slurmctld did not know of its end, and counted on."""
+    scene.whole(0)
+    for job in (replace(JOB, state="TIMEOUT"), replace(JOB, state="CANCELLED")):
+        end = scene.verdict.of_end(replace(ENTRY, over=True), job)
+        assert end and (end.cause, end.exit_code) == ("", 0)
+        end = scene.verdict.of_end(replace(ENTRY, over=True, walltime_ms=4_000), job)
+        assert end and end.cause == "walltime", "it was told to end, and did so in order"
+
+
+def test_where_slurm_tells_jobs_when_they_started_clocks_of_nodes_do_not_matter(scene: Scene) -> None:
+    """A node whose clock is ten minutes slow, and one that is ten minutes fast."""
+    start = JOB.started_ms // 1000
+    job = replace(JOB, state="CANCELLED", started_ms=start * 1000)
+    for skew in (-600_000, 600_000):
+        scene.notes(began=f"7 n1 {BEGAN + skew} 100.50 {start}", life="")
+        end = scene.verdict.of_end(ENTRY, job)
+        assert end and end.cause == "stopped"
+        assert scene.verdict.of_end(ENTRY, replace(job, started_ms=start * 1000 + 9_000)) is None, "it is another start"
+        shutil.rmtree(scene.spool.folder / "t")
+
+
+@contextmanager
+def alive(scene: Scene) -> Iterator[None]:
+    """A script of the token lives in the block, and is gone after it without a word."""
+    scene.notes(began=f"7 n1 {BEGAN}", life="")
+    hold = "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, 2); print(1, flush=True); sys.stdin.read()"
+    life = scene.spool.folder / "t" / "life"
+    holder = subprocess.Popen([sys.executable, "-c", hold, life], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdout and holder.stdout.readline()
+    try:
+        yield
+    finally:
+        holder.communicate(timeout=60)
+
+
+RUNNING = replace(JOB, state="RUNNING", started_ms=BEGAN - 5, ended_ms=0)
+
+
+def test_what_is_dead_while_slurm_shows_it_running_is_told_by_its_lock(scene: Scene) -> None:
+    scene.program("scontrol", "echo 'BOOT_TIME = 2025-11-24T17:00:00'")
+    with alive(scene):
+        assert scene.verdict.of_ghost(ENTRY, RUNNING) is None
+    end = scene.verdict.of_ghost(ENTRY, RUNNING)
+    assert end and (end.state, end.fenced) == ("absent", True) and "n1" in end.words
+    assert scene.verdict.of_ghost(ENTRY, replace(RUNNING, state="COMPLETING")) is None, "Slurm is about to tell"
+    scene.program("scontrol", "echo 'BOOT_TIME = 2025-11-24T15:00:00'")
+    assert scene.verdict.of_ghost(ENTRY, RUNNING) is None, "slurmctld has been there all the time"
+
+
+def test_a_lock_of_a_node_whose_locks_never_come_here_proves_nothing(scene: Scene) -> None:
+    scene.program("scontrol", "echo 'BOOT_TIME = 2025-11-24T17:00:00'")
+    scene.notes(began=f"7 n1 {BEGAN}", life="")
+    assert scene.verdict.of_ghost(ENTRY, RUNNING) is None
 
 
 def missing(since_ms: int) -> Entry:
@@ -203,14 +322,9 @@ def test_what_never_started_is_given_up(scene: Scene) -> None:
 
 
 def test_what_lives_lives_whatever_slurm_says(scene: Scene) -> None:
-    scene.notes(began=f"7 n1 {BEGAN}", life="")
-    hold = "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, 2); print(1, flush=True); sys.stdin.read()"
-    life = scene.spool.folder / "t" / "life"
-    holder = subprocess.Popen([sys.executable, "-c", hold, life], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert holder.stdout and holder.stdout.readline()
-    assert lost(scene, missing(ORPHAN_MS * 100)) is None
-    assert scene.verdict.of_silence(missing(ORPHAN_MS), NOW).state == "running"
-    holder.communicate(timeout=60)
+    with alive(scene):
+        assert lost(scene, missing(ORPHAN_MS * 100)) is None
+        assert scene.verdict.of_silence(missing(ORPHAN_MS), NOW).state == "running"
     assert scene.verdict.of_silence(missing(ORPHAN_MS), NOW).state == "unknown"
 
 

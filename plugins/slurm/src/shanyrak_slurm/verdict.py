@@ -27,6 +27,8 @@ ORPHAN_MS = 30_000
 """How long after slurmctld lost it a job's node has ended it, if the node answers."""
 TERMINATED = 128 + 15
 """The code of work that was ended by SIGTERM, as a shell gives it."""
+HEARSAY = frozenset({"COMPLETED", "FAILED", "CANCELLED", "OUT_OF_MEMORY"})
+"""Ends that slurmctld hears of from nodes, which know jobs by their number alone."""
 RESTARTED = "Slurm's controller restarted, and ended it"
 RESTART_MS = 60_000
 """How long after its start slurmctld may still find out that jobs ran which it did not know of."""
@@ -37,6 +39,8 @@ class Verdict:
 
     def __init__(self, slurm: Slurm, spool: Spool, host: Callable[[str], Host | None]) -> None:
         self._slurm, self._spool, self._host = slurm, spool, host
+        self._locking: set[str] = set()
+        """Nodes of which a held lock was seen: of others a free one proves nothing, their locks may never come here."""
 
     def of_job(self, entry: Entry, job: Job) -> Seen:
         """What lives."""
@@ -46,27 +50,45 @@ class Verdict:
         """Slurm's record of an end, beside the job's own notes; None when the record is not of the run that claimed the token.
 
         A slurmctld that comes back with an old state starts jobs again that ran already: the claim turns them away, or
-        slurmd does and has them cancelled. Of the run that counts the notes tell then.
+        slurmd does and has them ended. It also gives the numbers of lost jobs again, and takes what a node says of the old
+        one for the new one's end. Of the run that counts the notes tell then.
         """
         end = self.of_job(entry, job)
-        if job.state not in ("COMPLETED", "FAILED", "CANCELLED"):
-            return end
         note = self._spool.note(entry.token, entry.user)
         if note.launch:
             return replace(end, exit_code=None, signal=0, cause="launch", words=note.launch)
-        if not note.job and not note.given_up and end.cause != "stopped":
-            words = f"its script could not write to {self._spool.folder} on {job.node or 'its node'}"
-            return end if end.cause else replace(end, exit_code=None, signal=0, cause="node", words=words)
-        turned_away = end.exit_code == script.TURNED_AWAY and note.code != script.TURNED_AWAY
-        if turned_away or 0 < note.began_ms < job.started_ms:
-            return self.of_note(entry, note) if note.ended_ms else None
-        if end.cause != "stopped" or entry.stopped:
+        if note.ended_ms and _notes_tell(entry, job, note):
+            return self.of_note(entry, note)
+        if note.job and note.job != job.raw:
+            return None
+        if job.state not in HEARSAY or (end.cause == "stopped" and entry.stopped):
             return end
-        if note.ended_ms and note.code != TERMINATED:
-            return self.of_note(entry, note)  # it had ended by itself
-        if self._restarted(job):
-            return replace(end, cause="node", words=RESTARTED)
-        return end
+        if not note.job:
+            return self._of_unbegun(entry, job, end, note)
+        if note.ended_ms and end.cause != "stopped":
+            return end
+        if not note.ended_ms and (note.lives or _another(job, note)):
+            return None
+        return self._unless_restarted(job, end)
+
+    def _of_unbegun(self, entry: Entry, job: Job, end: Seen, note: Note) -> Seen | None:
+        """A record of an end of what noted no beginning: nothing ran. None when something may be about to run."""
+        if note.given_up or note.lives:
+            return None
+        if not self._closed(entry, note):
+            return None
+        if end.cause not in ("", "stopped"):
+            return end
+        words = f"its script could not write to {self._spool.folder} on {job.node or 'its node'}"
+        return self._unless_restarted(
+            job, end if end.cause else replace(end, exit_code=None, signal=0, cause="node", words=words)
+        )
+
+    def _closed(self, entry: Entry, note: Note) -> bool:
+        """Whether nothing can begin any more under a token of which no beginning is noted; False when it began just now."""
+        if not note.claimed:
+            return self._spool.give_up(entry.token, entry.user)
+        return self._spool.seal(entry.token, entry.user) or not self._spool.note(entry.token, entry.user).job
 
     def of_note(self, entry: Entry, note: Note) -> Seen:
         """The end that the job itself noted. SIGTERM is Slurm's: asked for by us, or of a job that it had lost."""
@@ -82,15 +104,22 @@ class Verdict:
         note = self._spool.note(entry.token, entry.user)
         if note.ended_ms:
             return self.of_note(entry, note)
-        if not note.claimed and 0 < job.started_ms < self._booted_ms():
-            return Seen(
-                entry.token, "absent", words="Slurm's controller restarted, and its node never started it", fenced=True
-            )
+        if note.lives:
+            self._locking.add(note.node)
+        elif job.state == "RUNNING" and 0 < job.started_ms < self._booted_ms():
+            words = "Slurm's controller restarted, and "
+            if not note.claimed:
+                return Seen(entry.token, "absent", words=f"{words}its node never started it", fenced=True)
+            if note.lives is False and note.node in self._locking:
+                return Seen(entry.token, "absent", words=f"{words}nothing of it runs on {note.node}", fenced=True)
         return None
 
-    def _restarted(self, job: Job) -> bool:
-        """Whether slurmctld had come back shortly before this end, with what it knew some seconds earlier."""
-        return 0 <= job.ended_ms - self._booted_ms() < RESTART_MS
+    def _unless_restarted(self, job: Job, end: Seen) -> Seen:
+        """That end, unless slurmctld had come back shortly before it, with what it knew some seconds earlier; or shortly after it:
+        when that was so the time before, nobody knows."""
+        if abs(job.ended_ms - self._booted_ms()) >= RESTART_MS:
+            return end
+        return replace(end, exit_code=None, signal=0, cause="node", words=RESTARTED)
 
     def _booted_ms(self) -> int:
         """Since when slurmctld lives; raises EngineProblem when it cannot be asked: then nothing is concluded yet."""
@@ -146,7 +175,8 @@ class Verdict:
             return None
         if not note.job:
             words = "Slurm lost it before its command started"
-            return Seen(entry.token, "absent", words=words, fenced=note.lives is False)
+            sealed = self._spool.seal(entry.token, entry.user)
+            return Seen(entry.token, "absent", words=words, fenced=sealed or note.lives is False)
         host = self._host(note.node)
         if host is None or not host.answers:
             return None
@@ -155,3 +185,27 @@ class Verdict:
         return Seen(
             entry.token, "absent", words=f"Slurm lost it while it ran on {note.node}, which ended it", fenced=fenced
         )
+
+
+def _another(job: Job, note: Note) -> bool:
+    """Whether Slurm's record is of another start than the one that claimed the token."""
+    if note.job != job.raw or (job.status >> 8 == script.TURNED_AWAY and note.code != script.TURNED_AWAY):
+        return True
+    if note.start_ms:
+        return note.start_ms != job.started_ms
+    return (
+        0 < note.began_ms < job.started_ms
+    )  # the clocks of two machines: nothing better where Slurm tells jobs no start
+
+
+def _notes_tell(entry: Entry, job: Job, note: Note) -> bool:
+    """Whether the script's own note of its end tells, and not Slurm's record."""
+    if job.state in HEARSAY and _another(job, note):
+        return True
+    if job.state in ("COMPLETED", "FAILED"):
+        return job.status != note.code << 8
+    if job.state == "TIMEOUT" or (job.state == "CANCELLED" and entry.over):
+        return note.ended_ms < job.started_ms + entry.walltime_ms  # it was over, and slurmctld did not know
+    if job.state == "CANCELLED":
+        return not entry.stopped and note.code != TERMINATED
+    return note.job != job.raw or (job.state == "NODE_FAIL" and note.code == 0)
