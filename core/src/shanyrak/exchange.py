@@ -143,7 +143,7 @@ class Seen:
     sure that it never started or that nothing of it lives, and it holds no result) or `unknown` (it cannot tell).
     Times are the engine's own; `ran_ms` is its measured duration, never a ledger difference. cause: empty for an
     ordinary end (see `exit_code`, `signal`), else `walltime`, `memory`, `stopped`, `launch` (the command could not be
-    started) or `node` (the machine died).
+    started), `node` (the machine died) or `refused` (accepted, and given back before it started: no try of the work's).
     `fenced` says that the engine is sure that no process of the attempt is left.
     """
 

@@ -114,7 +114,11 @@ class Book:
 
     def entries(self, tokens: Sequence[str]) -> dict[str, Entry]:
         """Those of these tokens that were asked for."""
-        return {entry.token: entry for entry in self._select(tokens)}
+        return {entry.token: entry for entry in self._select("a.token", tokens)}
+
+    def over_under(self, names: Iterable[str]) -> list[Entry]:
+        """The attempts of these jobs whose end is known, and that nothing of them is left."""
+        return [entry for entry in self._select("a.job", sorted(names)) if entry.seen is not None and entry.seen.fenced]
 
     def fenced(self, tokens: Sequence[str]) -> set[str]:
         """Those of these tokens that are fenced."""
@@ -127,12 +131,12 @@ class Book:
     def close(self) -> None:
         self._db.close()
 
-    def _select(self, tokens: Sequence[str]) -> Iterator[Entry]:
+    def _select(self, column: str, values: Sequence[str]) -> Iterator[Entry]:
         with self._explained():
             rows = self._db.execute(
                 "SELECT a.token, a.job, a.place, a.walltime, j.id, j.user, j.asked, a.over, a.stopped, a.missed, a.seen"
-                " FROM attempt a JOIN job j ON j.name = a.job WHERE a.token IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(tokens)),),
+                f" FROM attempt a JOIN job j ON j.name = a.job WHERE {column} IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(values)),),
             ).fetchall()
         for token, name, place, walltime, id_, user, asked, over, stopped, missed, seen in rows:
             yield Entry(

@@ -7,7 +7,6 @@ import os
 import pwd
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -31,6 +30,12 @@ INTENTS = 64
 """Calls of sbatch whose intents are written down in one go: the most that a kill leaves in doubt."""
 NOTES_S = 30.0
 """How often the notes of what Slurm says is running are read: it may have missed an end while slurmctld was dead."""
+STUCK_S = 60.0
+"""How long a job waits for a node that takes no work, until it is taken back so that the policy places it anew."""
+STUCK = re.compile(r"UnavailableNodes:|Nodes required for job are DOWN, DRAINED")
+"""What Slurm says of such a job."""
+LEFTOVERS = 50
+"""How many of these are cancelled at a look: each is a call of scancel."""
 HOSTS_S = 10.0
 """How long what Slurm said of its nodes is good for."""
 
@@ -74,6 +79,7 @@ class SlurmEngine:
         self._machine: tuple[float, Machine] | None = None
         self._noted = time.monotonic()
         self._ghosts: set[str] = set()
+        self._stuck_since: dict[str, float] = {}
         self._told: dict[str, Seen] = {}
 
     def _spool_folder(self, folder: Path) -> Path:
@@ -136,6 +142,7 @@ class SlurmEngine:
         self.book.forget(tokens)
         for token in tokens:
             self._told.pop(token, None)
+            self._stuck_since.pop(token, None)
 
     def logs(self, token: str, stream: str, offset: int, limit: int) -> bytes:
         """See `api.Engine.logs`. Empty for an unknown token, or when nothing was written."""
@@ -221,6 +228,7 @@ class SlurmEngine:
         """A call of sbatch for each, the intents in the book first. What surely did not reach Slurm is taken out of it again."""
         users = [batch.launches[0].user for batch in batches]
         spools = {user: str(self.spool.of(user)) for user in users}
+        self.spool.probe()
         hosts = self._hosts().names
         calls = [
             (orders.order(batch, self.pool, hosts, spools[user], user if self.owners else ""), batch.launches[0].not_after_ms)
@@ -255,9 +263,9 @@ class SlurmEngine:
                     over.append(entry)
             else:
                 lost.append(entry)
-        ended += self._verdict.of_missing(lost, now)
+        ended += self._verdict.of_missing(lost, now) + self._stuck(living)
         missing = [entry.token for entry in lost if not 0 < entry.missed_ms <= now]
-        self._cancel([entry for entry in living if entry.token in ghosts])
+        self._cancel([entry for entry in living if entry.token in ghosts] + self._leftovers(living))
         if ended:
             self.book.ended(ended)
         if shown:
@@ -284,8 +292,40 @@ class SlurmEngine:
         return {
             token: end
             for token, end in found.items()
-            if token in before and (end.state == "ended" or self.spool.give_up(token, users[token]))
+            if token in before
+            and (
+                end.state == "ended"
+                or self.spool.note(token, users[token]).job
+                or self.spool.give_up(token, users[token])
+            )
         }
+
+    def _stuck(self, living: Sequence[Entry]) -> list[Seen]:
+        """The ends of those that wait for a node that the policy chose, and that has taken no work for a while: drained by a health
+        check, say, after they were sent there. Given up, they start nothing, and are cancelled as leftovers."""
+        if self.pool.placement != "policy":
+            return []
+        now, due = time.monotonic(), []
+        for entry in living:
+            job = self.queue.find(entry, self.spool)
+            if not (job and job.state == "PENDING" and STUCK.search(job.reason)):
+                self._stuck_since.pop(entry.token, None)
+            elif now - self._stuck_since.setdefault(entry.token, now) >= STUCK_S:
+                due.append((entry, f"Slurm: {job.reason} for {STUCK_S:.0f} s"))
+        if not due or all(host.up for host in self._hosts().hosts):
+            return []
+        return [
+            Seen(entry.token, "ended", cause="refused", words=words, fenced=True)
+            for entry, words in due
+            if self.spool.give_up(entry.token, entry.user)
+        ]
+
+    def _leftovers(self, living: Sequence[Entry]) -> list[Entry]:
+        """What waits or runs by Slurm's words although its end is known: slurmctld came back with an old state, and it would hold
+        its units until its node registers, which may take half an hour."""
+        names = self.queue.others(living)
+        over = self.book.over_under(names) if names else []
+        return [entry for entry in over if self.queue.living(entry)][:LEFTOVERS]
 
     def _seen(self, token: str, entry: Entry | None, fenced: bool) -> Seen:
         if entry is None:
@@ -305,8 +345,8 @@ class SlurmEngine:
             self.queue.look()
         by_job: dict[str, list[str]] = {}
         for entry in entries:
-            if id_ := entry.id or self.queue.id_of(entry):
-                by_job.setdefault(entry.name, []).append(replace(entry, id=id_).task_id)
+            if ids := self.queue.living(entry) or ([entry.task_id] if entry.id else []):
+                by_job.setdefault(entry.name, []).extend(ids)
             else:
                 self.spool.give_up(entry.token, entry.user)
         for name, ids in by_job.items():

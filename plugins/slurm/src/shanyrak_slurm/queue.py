@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pwd
 import time
+from collections.abc import Iterable
 from functools import cache
 
 from shanyrak.api import EngineProblem
@@ -50,6 +51,18 @@ class Queue:
     def id_of(self, entry: Entry) -> str:
         """Slurm's id of the job that an attempt is in, or empty."""
         return self._ids.get((self._user(entry), entry.name), "")
+
+    def living(self, entry: Entry) -> list[str]:
+        """The ids of what lives under an attempt's name and place: more than one if sbatch was heard twice."""
+        return [job.id for job in self._jobs.get((self._user(entry), entry.name, entry.place), []) if not job.ended]
+
+    def others(self, known: Iterable[Entry]) -> set[str]:
+        """The names of what waits or runs beside these attempts."""
+        mine = {(entry.name, entry.place) for entry in known}
+        return {
+            job.name for jobs in self._jobs.values() for job in jobs
+            if job.state in ("PENDING", "RUNNING") and (job.name, job.place) not in mine
+        }  # fmt: skip
 
     def find(self, entry: Entry, spool: Spool) -> Job | None:
         """The job of an attempt: of several under its name the one that claimed the token, then one that lives."""
