@@ -12,8 +12,8 @@ from shanyrak_slurm.calls import Slurm
 from shanyrak_slurm.jobs import Job
 
 FIELDS = ("JobID", "JobName", "State", "ExitCode", "Submit", "Start", "End", "NodeList", "JobIDRaw", "User")
-MARGIN_MS = 60_000
-"""The clocks of this machine and Slurm's may differ by so much."""
+MARGIN_MS = 3_600_000
+"""The clocks of this machine and Slurm's may differ by so much, either way. It costs nothing: names are looked for."""
 NAMES = 500
 """Names in one call: the system bounds the length of a command line."""
 
@@ -29,7 +29,7 @@ def find(slurm: Slurm, names: Sequence[str], users: Sequence[str], asked_ms: int
         try:
             text = slurm.run(
                 "sacct", "-n", "-P", "-X", f"--user={','.join(users)}", f"--name={','.join(names[first : first + NAMES])}",
-                f"--starttime={since}", "--endtime=now", f"--format={','.join(FIELDS)}",
+                f"--starttime={since}", "--endtime=now+1hour", f"--format={','.join(FIELDS)}",
             )  # fmt: skip
         except EngineProblem as problem:
             if "accounting storage is disabled" in str(problem):
