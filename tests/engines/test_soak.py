@@ -78,7 +78,8 @@ def test_slurmctld_dies_every_twenty_seconds(folder: Path) -> None:
 def torment(cluster: Cluster, over: threading.Event) -> None:
     while not over.wait(EVERY_S):
         cluster.kill("slurmctld")
-        cluster.begin("slurmctld")
+        with suppress(EngineProblem):  # not within its time, on a busy machine: at the next turn again
+            cluster.begin("slurmctld")
         for node in cluster.nodes:
             # A slurmctld that forgot its newest jobs gives their ids again, and drains a node that knows better.
             with suppress(EngineProblem):  # it is not drained
