@@ -123,6 +123,13 @@ def test_what_was_stopped_is_stopped(scene: Scene) -> None:
     assert by_others and by_others.cause == "stopped"
 
 
+def test_what_ran_to_its_walltime_and_went_without_a_word_is_no_matter_of_a_restart(scene: Scene) -> None:
+    scene.program("scontrol", "echo 'BOOT_TIME = 2025-11-24T16:00:00'")
+    scene.notes(began=f"7 n1 {BEGAN}", life="")
+    end = scene.verdict.of_end(replace(ENTRY, over=True), replace(JOB, state="CANCELLED", status=9))
+    assert end and end.cause == "walltime"
+
+
 def test_what_had_ended_by_itself_before_it_was_cancelled(scene: Scene) -> None:
     scene.whole(5)
     end = scene.verdict.of_end(ENTRY, replace(JOB, state="CANCELLED", status=15))
@@ -257,6 +264,14 @@ def test_what_is_dead_while_slurm_shows_it_running_is_told_by_its_lock(scene: Sc
     assert scene.verdict.of_ghost(ENTRY, replace(RUNNING, state="COMPLETING")) is None, "Slurm is about to tell"
     scene.program("scontrol", "echo 'BOOT_TIME = 2025-11-24T15:00:00'")
     assert scene.verdict.of_ghost(ENTRY, RUNNING) is None, "slurmctld has been there all the time"
+
+
+def test_what_hangs_before_its_beginning_while_slurm_shows_it_running(scene: Scene) -> None:
+    scene.program("scontrol", "echo 'BOOT_TIME = 2025-11-24T17:00:00'")
+    scene.notes()
+    end = scene.verdict.of_ghost(ENTRY, RUNNING)
+    assert end and (end.state, end.started_ms) == ("absent", 0)
+    assert scene.verdict.closed(ENTRY) and scene.spool.seal("t", "me")
 
 
 def test_a_lock_of_a_node_whose_locks_never_come_here_proves_nothing(scene: Scene) -> None:

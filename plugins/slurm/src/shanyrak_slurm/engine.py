@@ -288,16 +288,11 @@ class SlurmEngine:
             if job and job.state in RUNNING and (end := self._verdict.of_ghost(entry, job)):
                 found[entry.token] = end
         before, self._ghosts = self._ghosts, set(found)
-        users = {entry.token: entry.user for entry in living}
+        entries = {entry.token: entry for entry in living}
         return {
             token: end
             for token, end in found.items()
-            if token in before
-            and (
-                end.state == "ended"
-                or self.spool.note(token, users[token]).job
-                or self.spool.give_up(token, users[token])
-            )
+            if token in before and (end.started_ms or self._verdict.closed(entries[token]))
         }
 
     def _stuck(self, living: Sequence[Entry]) -> list[Seen]:

@@ -65,30 +65,29 @@ class Verdict:
             return end
         if not note.job:
             return self._of_unbegun(entry, job, end, note)
-        if note.ended_ms and end.cause != "stopped":
-            return end
         if not note.ended_ms and (note.lives or _another(job, note)):
             return None
+        if end.cause == "walltime" or (note.ended_ms and end.cause != "stopped"):
+            return end
         return self._unless_restarted(job, end)
 
     def _of_unbegun(self, entry: Entry, job: Job, end: Seen, note: Note) -> Seen | None:
         """A record of an end of what noted no beginning: nothing ran. None when something may be about to run."""
-        if note.given_up or note.lives:
+        if note.given_up or note.lives or not self.closed(entry):
             return None
-        if not self._closed(entry, note):
-            return None
-        if end.cause not in ("", "stopped"):
+        if end.cause in ("launch", "walltime", "node"):
             return end
         words = f"its script could not write to {self._spool.folder} on {job.node or 'its node'}"
-        return self._unless_restarted(
-            job, end if end.cause else replace(end, exit_code=None, signal=0, cause="node", words=words)
-        )
+        if not end.cause:
+            end = replace(end, exit_code=None, signal=0, cause="node", words=words)
+        return self._unless_restarted(job, end)
 
-    def _closed(self, entry: Entry, note: Note) -> bool:
-        """Whether nothing can begin any more under a token of which no beginning is noted; False when it began just now."""
-        if not note.claimed:
-            return self._spool.give_up(entry.token, entry.user)
-        return self._spool.seal(entry.token, entry.user) or not self._spool.note(entry.token, entry.user).job
+    def closed(self, entry: Entry) -> bool:
+        """Whether nothing begins any more under a token of which no beginning was noted when it was last read; False: it began
+        just now."""
+        if self._spool.give_up(entry.token, entry.user) or self._spool.seal(entry.token, entry.user):
+            return True
+        return not self._spool.note(entry.token, entry.user).job
 
     def of_note(self, entry: Entry, note: Note) -> Seen:
         """The end that the job itself noted. SIGTERM is Slurm's: asked for by us, or of a job that it had lost."""
@@ -106,13 +105,14 @@ class Verdict:
             return self.of_note(entry, note)
         if note.lives:
             self._locking.add(note.node)
-        elif job.state == "RUNNING" and 0 < job.started_ms < self._booted_ms():
-            words = "Slurm's controller restarted, and "
-            if not note.claimed:
-                return Seen(entry.token, "absent", words=f"{words}its node never started it", fenced=True)
-            if note.lives is False and note.node in self._locking:
-                return Seen(entry.token, "absent", words=f"{words}nothing of it runs on {note.node}", fenced=True)
-        return None
+            return None
+        dead = note.lives is False and note.node in self._locking
+        if job.state != "RUNNING" or (note.job and not dead) or not 0 < job.started_ms < self._booted_ms():
+            return None
+        words = f"nothing of it runs on {note.node}" if note.job else "its node never started it"
+        return Seen(
+            entry.token, "absent", note.began_ms, words=f"Slurm's controller restarted, and {words}", fenced=True
+        )
 
     def _unless_restarted(self, job: Job, end: Seen) -> Seen:
         """That end, unless slurmctld had come back shortly before it, with what it knew some seconds earlier; or shortly after it:
@@ -192,10 +192,9 @@ def _another(job: Job, note: Note) -> bool:
     if note.job != job.raw or (job.status >> 8 == script.TURNED_AWAY and note.code != script.TURNED_AWAY):
         return True
     if note.start_ms:
-        return note.start_ms != job.started_ms
-    return (
-        0 < note.began_ms < job.started_ms
-    )  # the clocks of two machines: nothing better where Slurm tells jobs no start
+        return note.start_ms + 1_000 < job.started_ms
+    # The clocks of two machines: there is nothing better where Slurm does not tell jobs their start.
+    return 0 < note.began_ms < job.started_ms
 
 
 def _notes_tell(entry: Entry, job: Job, note: Note) -> bool:
