@@ -75,8 +75,17 @@ SAYS = [
     ("sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified", Declined, ""),
     ("sbatch: unrecognized option '--parsable'\nTry \"sbatch --help\" for more information", EngineProblem, "slurm doctor"),
     ("squeue: error: Invalid job format specification: BatchHost", EngineProblem, "slurm doctor"),
+    ("sbatch: error: slurm_msg_sendto: address:port=127.0.0.1:6817 msg_type=4003: Unexpected missing socket error\n"
+     "sbatch: error: Batch job submission failed: Unexpected missing socket error", Unreachable, "scontrol ping"),
     ("", Unreachable, "scontrol ping"),
 ]  # fmt: skip
+
+
+def test_of_what_a_program_printed_before_it_failed_the_last_line_says_why(tmp_path: Path, write: Write) -> None:
+    """scontrol show config prints all of it, the names of munge too, and then that slurmctld is down."""
+    write("scontrol", "echo 'AuthType = auth/munge'; echo; echo 'Slurmctld(primary) at head is DOWN'; exit 1")
+    with pytest.raises(Unreachable, match=r"scontrol: Slurmctld\(primary\) at head is DOWN\. See that slurmctld runs"):
+        slurm(tmp_path).run("scontrol", "show", "config")
 
 
 @pytest.mark.parametrize(("text", "kind", "fix"), SAYS)

@@ -16,7 +16,8 @@ UNREACHABLE = re.compile(
     r"Unable to contact slurm|Zero Bytes were transmitted|Connection refused|Connection reset|Connection timed out"
     r"|Communication \w+ failure|Message (?:send|receive) failure|Unexpected message|Broken pipe|Insane message"
     r"|Header lengths|Resource temporarily unavailable|Unspecified error|Socket timed out|timed out on send/recv"
-    r"|Unable to establish control|Unable to connect to database|Transport endpoint|in standby",
+    r"|Unable to establish control|Unable to connect to database|Transport endpoint|in standby|is DOWN$"
+    r"|missing socket|slurm_\w*(?:send|recv|receive)",
     re.IGNORECASE,
 )
 """What is said when the way to a daemon failed: it may or may not have done what it was asked."""
@@ -97,7 +98,7 @@ class Slurm:
                 f"Slurm's {program}", f"it was killed by signal {-done.returncode}", "see `dmesg`, and ask again"
             )
         if done.returncode:
-            raise explain(program, done.stderr or done.stdout)
+            raise explain(program, done.stderr or "".join(done.stdout.strip().splitlines()[-1:]))
         return done.stdout
 
 
