@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from shanyrak.api import EngineProblem
-from shanyrak_slurm.notes import GIVEN_UP, ROOM, Note, Spool
+from shanyrak_slurm.notes import GIVEN_UP, ROOM, Spool
+from shanyrak_slurm.written import Note
 
 HOLD = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
 
@@ -47,6 +48,11 @@ def test_no_clock_that_is_set_while_it_runs_changes_how_long_it_ran(spool: Spool
     token(spool, began="7 n1 1764000000000 50.25 1763999999\n", end=f"{'0 1763990000000 55.50':<63}\n")
     note = spool.note("t", "")
     assert (note.start_ms, note.ended_ms, note.ran_ms) == (1763999999000, 1763990000000, 5250)
+
+
+def test_an_end_without_a_beginning_costs_nothing(spool: Spool) -> None:
+    token(spool, began="", end="0 1764000005000 55.50")
+    assert (spool.note("t", "").ended_ms, spool.note("t", "").ran_ms) == (1764000005000, 0)
 
 
 @pytest.mark.parametrize("text", ["", "7", "7 n1", "\n", "\0\0\0", "7 n1 ", "x" * 100_000])

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from shanyrak.api import Launch
 from shanyrak_slurm import script
-from shanyrak_slurm.notes import Note, Spool
+from shanyrak_slurm.notes import Spool
+from shanyrak_slurm.written import Note
 from slurmlab.launches import PATH, launch
 from slurmlab.office import until
 

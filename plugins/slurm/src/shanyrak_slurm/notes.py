@@ -10,13 +10,11 @@ import fcntl
 import os
 import pwd
 import stat
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from shanyrak.api import EngineProblem, Seen, read_slice
+from shanyrak.api import EngineProblem, read_slice
 
-from shanyrak_slurm.jobs import exit_of
+from shanyrak_slurm.written import Note, began_of, end_of, ran_of
 
 GIVEN_UP = 0o500
 """Mode of the folder of a token that was given up. A script makes it with 0700."""
@@ -26,34 +24,6 @@ LONGEST = 4000
 """Bytes of a note that are read."""
 ROOM = ".room"
 """A file that is written and removed to see that there is room. No token begins with a dot."""
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What is noted under a token. Empty fields: not noted (yet)."""
-
-    claimed: bool = False
-    given_up: bool = False
-    job: str = ""
-    node: str = ""
-    began_ms: int = 0
-    start_ms: int = 0
-    """When its job started by slurmctld's clock, in whole seconds; 0 where Slurm does not tell jobs."""
-    ended_ms: int = 0
-    ran_ms: int = 0
-    code: int = 0
-    launch: str = ""
-    lives: bool | None = None
-    """Whether its script holds its lock; None where files cannot be locked."""
-
-    def seen(self, token: str) -> Seen:
-        """The end that the job itself wrote down, for when Slurm remembers nothing of it."""
-        if self.launch:
-            return Seen(token, "ended", self.began_ms, self.began_ms, cause="launch", words=self.launch, fenced=True)
-        code, signal = exit_of(self.code << 8)
-        return Seen(
-            token, "ended", self.began_ms, self.ended_ms, self.ran_ms, exit_code=code, signal=signal, fenced=True
-        )
 
 
 class Spool:
@@ -134,11 +104,11 @@ class Spool:
         if handle < 0:
             return Note()
         try:
-            began, end = _began(self._text(handle, "began")), _end(self._text(handle, "end"))
+            began, end = began_of(self._text(handle, "began")), end_of(self._text(handle, "end"))
             return Note(
                 claimed=True, given_up=stat.S_IMODE(os.fstat(handle).st_mode) == GIVEN_UP,
                 job=began.job, node=began.node, began_ms=began.ms, start_ms=began.start_ms,
-                ended_ms=end.ms, code=end.code, ran_ms=_ran(began, end),
+                ended_ms=end.ms, code=end.code, ran_ms=ran_of(began, end),
                 launch=self._text(handle, "launch").strip()[:500], lives=_locked(handle, "life"),
             )  # fmt: skip
         finally:
@@ -217,56 +187,3 @@ def _locked(folder: int, name: str) -> bool | None:
     finally:
         os.close(handle)
     return False
-
-
-class _Began(NamedTuple):
-    job: str = ""
-    node: str = ""
-    ms: int = 0
-    up_ms: int = 0
-    start_ms: int = 0
-
-
-class _End(NamedTuple):
-    code: int = 0
-    ms: int = 0
-    up_ms: int = 0
-
-
-def _began(text: str) -> _Began:
-    """`JOB NODE MS UPTIME START`; nothing for a part of it. The last two may be 0 or missing: not known."""
-    words = text.split()
-    if len(words) < 3:
-        return _Began()
-    job, node, ms, up, start = (*words, "0", "0")[:5]
-    return _Began(job, node, _ms(ms), _up(up), _ms(start))
-
-
-def _end(text: str) -> _End:
-    """`CODE MS UPTIME`; nothing for a part of it. The last may be 0 or missing: not known."""
-    words = text.split()
-    if not (2 <= len(words) <= 3 and all(word.replace(".", "", 1).isdigit() for word in words) and words[0].isdigit()):
-        return _End()
-    code, ms, up = (*words, "0")[:3]
-    return _End(int(code), _ms(ms), _up(up))
-
-
-def _ran(began: _Began, end: _End) -> int:
-    """How long it ran, by what no clock that is set moves, where both notes have that."""
-    if not end.ms:
-        return 0
-    return max(0, end.up_ms - began.up_ms if began.up_ms and end.up_ms else end.ms - began.ms)
-
-
-def _up(text: str) -> int:
-    """Seconds since boot, as /proc/uptime has them, in ms; 0 for anything else."""
-    try:
-        return max(0, round(float(text) * 1000))
-    except (ValueError, OverflowError):  # no number, or no end of one
-        return 0
-
-
-def _ms(text: str) -> int:
-    """Milliseconds as `date +%s%3N` writes them; seconds where date knows no %3N."""
-    digits = "".join(letter for letter in text if letter.isdigit())
-    return int(digits) * (1 if len(digits) > 11 else 1000) if digits else 0

@@ -17,7 +17,8 @@ from shanyrak_slurm import past, script, times
 from shanyrak_slurm.book import Entry
 from shanyrak_slurm.calls import Slurm
 from shanyrak_slurm.jobs import Host, Job, seen
-from shanyrak_slurm.notes import Note, Spool
+from shanyrak_slurm.notes import Spool
+from shanyrak_slurm.written import Note
 
 log = logging.getLogger("shanyrak.slurm")
 
