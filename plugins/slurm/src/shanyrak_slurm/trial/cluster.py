@@ -21,6 +21,7 @@ from shanyrak_slurm.trial.daemons import Daemon
 from shanyrak_slurm.trial.database import Database
 from shanyrak_slurm.trial.ports import Ports, listens
 from shanyrak_slurm.trial.remains import Remains
+from shanyrak_slurm.version import version
 
 ADMIN = "/usr/sbin:/sbin"
 """Where daemons are that an ordinary user's PATH may lack."""
@@ -212,6 +213,7 @@ class Cluster:
         plan = config.Plan(
             home=home, user=own_user(), host=socket.gethostname().split(".")[0], nodes=self.nodes, units=self.units,
             gpu=self.gpu, cpus=self.cpus, memory=self.memory, ctld=port, slurmd=tuple(self._ports.take() for _ in self.nodes),
+            version=version(self.run("slurmctld", "-V")) or (0, 0),
             dbd=self._ports.take() if self.accounting else 0, sql=self._ports.take() if self.accounting else 0,
             track_groups=self.tracks, limit_memory=self.limits,
         )  # fmt: skip
@@ -245,7 +247,8 @@ class Cluster:
         if self._database is not None:
             calls |= {"mariadbd": list(self._database.argv), "slurmdbd": ["slurmdbd", "-D"]}
         calls |= {f"slurmd.n{index}": ["slurmd", "-D", "-N", node] for index, node in enumerate(self.nodes, start=1)}
-        extra: dict[str, str] = {}
+        # It neither runs as root nor, unless told so, as the user of slurmctld.
+        rest_env = self.env | {"SLURM_JWT": "daemon", "SLURMRESTD_SECURITY": "disable_user_check"}
         if self.rest:
             port = self._ports.take()
             self.rest_url = f"http://127.0.0.1:{port}"
@@ -254,19 +257,16 @@ class Cluster:
                 *user,
                 "-a",
                 "rest_auth/jwt",
-                *self._openapi(user),
+                *self._openapi(user, rest_env),
                 f"127.0.0.1:{port}",
             ]
-            # It neither runs as root nor, unless told so, as the user of slurmctld.
-            extra = {"SLURM_JWT": "daemon", "SLURMRESTD_SECURITY": "disable_user_check"}
         for name, argv in calls.items():
-            env = self.env | (extra if name == "slurmrestd" else {})
+            env = rest_env if name == "slurmrestd" else self.env
             program = shutil.which(argv[0], path=env["PATH"]) or argv[0]
             self._daemons[name] = Daemon(name, [program, *argv[1:]], env, home / "run", home / "log")
 
-    def _openapi(self, user: Sequence[str]) -> list[str]:
+    def _openapi(self, user: Sequence[str], env: Mapping[str, str]) -> list[str]:
         """The plugins of slurmrestd that can load: one for accounting fails without slurmdbd."""
-        env = self.env | {"SLURMRESTD_SECURITY": "disable_user_check"}
         done = subprocess.run(["slurmrestd", *user, "-s", "list"], env=env, capture_output=True, text=True, check=False)
         found = [word for word in (done.stdout + done.stderr).split() if word.startswith("openapi/")]
         kept = [name for name in found if self.accounting or not name.startswith(("openapi/dbv", "openapi/slurmdbd"))]

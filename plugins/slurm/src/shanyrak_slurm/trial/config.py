@@ -21,6 +21,7 @@ class Plan:
     memory: int
     ctld: int
     slurmd: tuple[int, ...]
+    version: tuple[int, int]
     dbd: int = 0
     sql: int = 0
     track_groups: bool = False
@@ -112,7 +113,9 @@ def gres_conf(plan: Plan) -> str:
 
 def cgroup_conf(plan: Plan, swap: bool) -> str:
     """cgroup.conf: memory is held to what was asked for, where that is possible."""
-    lines = ["CgroupPlugin=cgroup/v1"]
+    lines = []
+    if plan.version >= (21, 8):  # before it there was no other, and no such key
+        lines.append("CgroupPlugin=cgroup/v1")
     if plan.limit_memory:
         lines.append("ConstrainRAMSpace=yes")
         if swap:
