@@ -49,7 +49,8 @@ def test_exit_codes_and_signals(status: int, code: int | None, signal: int) -> N
 
 @pytest.mark.parametrize(
     ("reason", "cause"),
-    [("JobLaunchFailure", "node"), ("SystemFailure", "node"), ("Prolog", "node"), ("BadConstraints", "launch"),
+    [("JobLaunchFailure", "node"), ("SystemFailure", "node"), ("Prolog", "node"), ("RaisedSignal:9(Killed)", "node"),
+     ("BadConstraints", "launch"),
      ("NonZeroExitCode", ""), ("SomethingNew", "")],
 )  # fmt: skip
 def test_who_is_at_fault_when_a_job_failed(reason: str, cause: str) -> None:

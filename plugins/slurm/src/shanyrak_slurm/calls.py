@@ -29,6 +29,7 @@ STRANGERS = re.compile(
 )
 HUNG_UP = re.compile(r"Zero Bytes were transmitted", re.IGNORECASE)
 """What is said of a slurmctld that died in the middle of a call, and of one that cannot read who calls: another munge key."""
+FIX = "see what `shanyrak slurm doctor` says of its version"
 OLD = re.compile(r"unrecognized option|invalid option|format specification", re.IGNORECASE)
 """What a Slurm says that lacks what is needed here."""
 NOISE = re.compile(r"^(?:\w+: |\w+ (?=error: ))(?:(?:error|fatal): )*(?:Batch job submission failed: )?")
@@ -116,7 +117,7 @@ def explain(program: str, text: str) -> EngineProblem:
     if UNREACHABLE.search(text):
         return Unreachable(what, said, "see that slurmctld runs: `scontrol ping`")
     if OLD.search(text):
-        return EngineProblem(what, said, "see what `shanyrak slurm doctor` says of its version")
+        return EngineProblem(what, said, FIX)
     if "configuration source" in text:
         return Unreachable(what, said, "set [plugins.slurm] conf to the site's slurm.conf")
     return Declined(what, said)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from shanyrak.api import EngineProblem
 
 from shanyrak_slurm import times
-from shanyrak_slurm.calls import Declined, Slurm
-from shanyrak_slurm.jobs import Host, Job, Order
+from shanyrak_slurm.calls import FIX, Declined, Slurm
+from shanyrak_slurm.jobs import Host, Job, Order, status_of
 from shanyrak_slurm.settings import Settings
 
 END = "\x1f"
@@ -21,7 +21,6 @@ JOB_FIELDS = (
     "SubmitTime", "StartTime", "EndTime", "TimeUsed", "BatchHost",
 )  # fmt: skip
 HOST_FIELDS = ("NodeList", "StateLong", "CPUs", "Memory", "Gres", "Reason")
-FIX = "see what `shanyrak slurm doctor` says of its version"
 GONE = ("Invalid job id", "already completing", "already completed", "Invalid job array")
 
 
@@ -81,7 +80,7 @@ def _read_jobs(text: str, last: str) -> list[Job]:
             END, len(JOB_FIELDS)
         )
         facts = (
-            name, state, reason, int(status) if status.isdigit() else 0, times.ms(submitted), times.ms(started),
+            name, state, reason, status_of(status), times.ms(submitted), times.ms(started),
             times.ms(ended), times.duration(used), "" if node == "n/a" else node, id_, user,
         )  # fmt: skip
         if place == "N/A":

@@ -32,6 +32,9 @@ HEALTHY = frozenset(
 """States of nodes that take work, now or when there is room."""
 NEVER_FITS = frozenset({"BadConstraints", "PartitionNodeLimit", "PartitionTimeLimit", "PartitionConfig"})
 """Reasons for which a job waits, or failed, that no waiting changes."""
+NODES_FAULT = ("JobLaunchFailure", "SystemFailure", "Prolog", "RaisedSignal")
+"""How the reasons begin for which a job failed on its node, and not its work, whose end our script outlives: that a signal
+ended the script is the first to Slurm before 23.11, the last (`RaisedSignal:9(Killed)`) to later ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +138,19 @@ def seen(token: str, job: Job, walltime_ms: int = 0) -> Seen:
     words = f"Slurm: {job.state}" + (f" ({job.reason})" if job.reason not in ("", "None") else "")
     if job.state == "FAILED" and job.reason in NEVER_FITS:
         cause = "launch"
-    elif job.state == "FAILED" and job.reason in ("JobLaunchFailure", "SystemFailure", "Prolog"):
+    elif job.state == "FAILED" and job.reason.startswith(NODES_FAULT):
         cause = "node"
     return Seen(
         token, "ended", started_ms=job.started_ms if ran or job.node else 0, ended_ms=job.ended_ms, ran_ms=ran,
         exit_code=code if not cause else None, signal=signal if not cause else 0, cause=cause,
         words=words if cause else "", fenced=True,
     )  # fmt: skip
+
+
+def status_of(text: str) -> int:
+    """The wait status that Slurm prints: as such, or as `code:signal`. Raises ValueError for anything else."""
+    code, colon, signal = text.partition(":")
+    return (int(code) << 8) + int(signal) if colon else int(code)
 
 
 def exit_of(status: int) -> tuple[int | None, int]:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from shanyrak.api import EngineProblem
 
 from shanyrak_slurm import times
-from shanyrak_slurm.calls import Slurm
-from shanyrak_slurm.jobs import Job
+from shanyrak_slurm.calls import FIX, Slurm
+from shanyrak_slurm.jobs import Job, status_of
 
 FIELDS = ("JobID", "JobName", "State", "ExitCode", "Submit", "Start", "End", "NodeList", "JobIDRaw", "User")
 MARGIN_MS = 3_600_000
@@ -40,17 +40,22 @@ def find(slurm: Slurm, names: Sequence[str], users: Sequence[str], asked_ms: int
 
 
 def read(text: str) -> list[Job]:
-    """Jobs from sacct's lines."""
+    """Jobs from sacct's lines. Raises EngineProblem for lines that are none."""
+    try:
+        return _read(text)
+    except ValueError:
+        raise EngineProblem("Slurm's sacct", "it prints what is not understood", FIX) from None
+
+
+def _read(text: str) -> list[Job]:
     found = []
     for line in text.splitlines():
         id_, rest = line.split("|", 1)
         name, state, exit_, submitted, started, ended, node, raw, user = rest.rsplit("|", 8)
-        code, _, signal = exit_.partition(":")
-        status = (int(code) << 8) + int(signal) if code.isdigit() and signal.isdigit() else 0
         number, _, place = id_.partition("_")
         facts = (
-            name, state.partition(" ")[0], "", status, times.ms(submitted), times.ms(started), times.ms(ended), 0, node, raw,
-            user,
+            name, state.partition(" ")[0], "", status_of(exit_), times.ms(submitted), times.ms(started), times.ms(ended), 0,
+            node, raw, user,
         )  # fmt: skip
         if not place:
             found.append(Job(number, -1, *facts))
