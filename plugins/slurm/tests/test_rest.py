@@ -16,10 +16,12 @@ import pytest
 from shanyrak.api import EngineProblem
 from shanyrak_slurm import orders, tokens
 from shanyrak_slurm.calls import Declined, Slurm, Unreachable
+from shanyrak_slurm.cli import Cli
 from shanyrak_slurm.jobs import Order
-from shanyrak_slurm.rest import Rest, complaint, job_of
+from shanyrak_slurm.rest import KNOWN, WHOLE, Rest, complaint, job_of
 from shanyrak_slurm.settings import PoolSettings, Settings
 from shanyrak_slurm.tokens import Tokens, key, signed
+from shanyrak_slurm.trial import Cluster
 from slurmlab.launches import launch
 
 POOL = PoolSettings(gres="gpu:h200", partition="p", qos="q", account="a", reservation="r", licenses="l:1")
@@ -27,6 +29,7 @@ GANG = launch("g", nodes=(("n-0", 8), ("n-1", 8)), unit="gpu", cpus=4, memory=10
 ORDER = orders.order(orders.Batch((GANG,)), POOL, {"n-0": "h1", "n-1": "h2"}, "/s", "")
 COMMON = {
     "name": "g", "current_working_directory": "/", "standard_output": "/dev/null", "standard_error": "/dev/null", "requeue": False,
+    "tasks": 2,
     "tasks_per_node": 1, "cpus_per_task": 4, "partition": "p", "qos": "q", "account": "a", "reservation": "r", "licenses": "l:1",
     "required_nodes": ["h1", "h2"],
 }  # fmt: skip
@@ -128,6 +131,7 @@ class Server(ThreadingHTTPServer):
 
     answers: list[tuple[int, Any]]
     asked: list[tuple[str, Any]]
+    offered: list[str]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -135,10 +139,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self._reply(
-            200,
-            {"paths": {"/slurm/v0.0.37/job/submit": {}, "/slurm/v0.0.38/job/submit": {}, "/slurm/v0.0.99/jobs": {}}},
-        )
+        self._reply(200, {"paths": {f"/slurm/{version}/job/submit": {} for version in self.server.offered}})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -165,6 +166,7 @@ class Handler(BaseHTTPRequestHandler):
 def server() -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Handler) as made:
         made.answers, made.asked, made.daemon_threads = [(200, {"job_id": 7})], [], True
+        made.offered = ["v0.0.38", "v0.0.40", "v0.0.99"]
         threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield made
         made.shutdown()
@@ -185,7 +187,63 @@ PLAIN = Order("t", {**{k: v for k, v in ORDER.options.items() if k != "nodelist"
 
 def test_the_newest_version_that_both_know_is_used(server: Server, rest: Rest) -> None:
     assert rest.submit(PLAIN) == "7"
-    assert [path for path, _ in server.asked] == ["/slurm/v0.0.38/job/submit"]
+    assert [path for path, _ in server.asked] == ["/slurm/v0.0.40/job/submit"]
+
+
+def test_a_server_of_which_no_version_is_known_is_one_line(server: Server, rest: Rest) -> None:
+    server.offered = ["v0.0.98", "v0.0.99"]
+    with pytest.raises(
+        EngineProblem, match=r"it offers the versions v0.0.98, v0.0.99 .* none is known here. Set transport = 'cli'"
+    ):
+        rest.submit(PLAIN)
+
+
+@pytest.mark.parametrize(("requeue", "id_"), [("1", "11"), ("0", "7")])
+def test_where_old_versions_would_requeue_jobs_sbatch_is_used(
+    server: Server, rest: Rest, tmp_path: Path, requeue: str, id_: str
+) -> None:
+    for name, said in (("sbatch", "11"), ("scontrol", f"JobRequeue = {requeue}")):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{said}'\n")
+        (tmp_path / name).chmod(0o755)
+    server.offered = ["v0.0.37", "v0.0.38"]
+    settings = rest.settings.model_copy(update={"programs": str(tmp_path)})
+    assert Rest(settings).submit(PLAIN) == id_
+
+
+AS_ASKED = {
+    "JobName", "JobState", "Requeue", "TimeLimit", "Partition", "ReqNodeList", "NumTasks", "CPUs/Task", "MinMemoryNode",
+    "TresPerNode", "NtasksPerN:B:S:C", "Licenses", "StdErr", "StdOut", "WorkDir", "ArrayTaskThrottle", "Account", "QOS",
+}  # fmt: skip
+
+
+def test_each_version_that_a_real_one_offers_asks_for_what_sbatch_does(cluster: Cluster) -> None:
+    if not cluster.rest_url:
+        pytest.skip("slurmrestd is not installed here")
+    rest = Rest(Settings(conf=str(cluster.conf), transport="rest", rest_url=cluster.rest_url))
+    hosts = dict(zip(("n-0", "n-1"), cluster.nodes, strict=True))
+    gang = launch("g", nodes=(("n-0", 2), ("n-1", 2)), unit="gpu", cpus=3, memory=200 << 20)
+    made = orders.order(orders.Batch((gang,)), PoolSettings(partition="main"), hosts, "/s", "")
+    ids = []
+
+    def shown(id_: str) -> dict[str, str]:
+        ids.append(id_)
+        facts = (word.partition("=") for word in cluster.run("scontrol", "-o", "show", "job", id_).split())
+        return {name: value for name, _, value in facts if name in AS_ASKED}
+
+    script = "#!/bin/sh\nsleep 60\n"
+    try:
+        for version in (offered := [one for one in rest.offered() if one in KNOWN]):
+            options = made.options if version >= WHOLE else {k: v for k, v in made.options.items() if k != "nodelist"}
+            order = Order("g", options, script, {"SECRET": "s"})
+            body = json.dumps({"job": job_of(order, version), "script": script}).encode()
+            said = rest.ask("POST", f"/slurm/v0.0.{version}/job/submit", "", body)
+            by_rest, by_sbatch = shown(str(said["job_id"])), shown(Cli.submit(rest, order))
+            if version < WHOLE:
+                assert (by_rest.pop("Requeue"), by_sbatch.pop("Requeue")) == ("1", "0")
+            assert by_rest == by_sbatch and len(by_rest) > 10, version
+        assert offered
+    finally:
+        cluster.run("scancel", *ids)
 
 
 def test_a_token_that_is_not_accepted_is_made_anew_once(server: Server, rest: Rest) -> None:

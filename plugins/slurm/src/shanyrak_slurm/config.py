@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from shanyrak_slurm.calls import Slurm
 
 
@@ -13,3 +15,8 @@ def configured(slurm: Slurm) -> dict[str, str]:
         if equals and name.strip():
             found.setdefault(name.strip(), value.strip())
     return found
+
+
+def requeues(config: Mapping[str, str]) -> bool:
+    """Whether Slurm starts a job again by itself that did not ask it not to."""
+    return config.get("JobRequeue", "1") != "0"

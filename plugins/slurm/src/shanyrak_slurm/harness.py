@@ -68,9 +68,13 @@ class SlurmHarness(EngineHarness):
         users = ("nobody", "daemon") if ROOT else ()
         accounts = os.environ.get("SLURM_KIT_ACCOUNTS") == "1"
         rest = (settings or Settings()).transport == "rest"
+        # Old versions of slurmrestd are used only where nothing is requeued.
+        site = {"JobRequeue": "0"} if rest else {}
         try:
             with (
-                Cluster(home, cpus=4, memory=8192, accounting=accounts, rest=rest, users=users) as cluster,
+                Cluster(
+                    home, cpus=4, memory=8192, accounting=accounts, rest=rest, users=users, settings=site
+                ) as cluster,
                 tended(cluster),
             ):
                 yield cluster

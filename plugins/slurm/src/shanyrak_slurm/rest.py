@@ -8,7 +8,7 @@ import http.client
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,14 +16,16 @@ from shanyrak.api import EngineProblem
 
 from shanyrak_slurm.calls import UNREACHABLE, Declined, Unreachable
 from shanyrak_slurm.cli import Cli
+from shanyrak_slurm.config import configured, requeues
 from shanyrak_slurm.jobs import Order
 from shanyrak_slurm.settings import Settings
 from shanyrak_slurm.tokens import Tokens
 
 KNOWN = (36, 37, 38, 39, 40, 41, 42, 43)
 """Versions v0.0.N of the API whose submissions are written below."""
-NAMES_NODES = 39
-"""The first version in which a job can ask for nodes by name."""
+WHOLE = 39
+"""The first version in which a job can ask for nodes by name, and never to be requeued (older ones take `requeue` and
+do nothing with it: seen in v0.0.35 to v0.0.38)."""
 PATH = re.compile(r"^/slurm/v0\.0\.(\d+)/job/submit/?$")
 REFUSED_TOKEN = re.compile(r"Zero Bytes were transmitted|authentication", re.IGNORECASE)
 """What it says when slurmctld hangs up on a token that is wrong or out of date, or dies."""
@@ -47,31 +49,28 @@ class Rest(Cli):
         self._own = threading.local()
         self._tokens = Tokens(settings, self.slurm)
         self._version = 0
+        self._requeues = False
 
     def submit(self, order: Order) -> str:
-        self._version = self._version or self._newest(order.user)
-        if order.options.get("nodelist") and self._version < NAMES_NODES:
+        if not self._version:
+            newest = newest_of(self.offered(order.user))
+            self._requeues = newest < WHOLE and requeues(configured(self.slurm))
+            self._version = newest
+        if self._requeues or (order.options.get("nodelist") and self._version < WHOLE):
             return super().submit(order)
         body = json.dumps({"job": job_of(order, self._version), "script": order.script}).encode()
-        said = self._ask("POST", f"/slurm/v0.0.{self._version}/job/submit", order.user, body)
+        said = self.ask("POST", f"/slurm/v0.0.{self._version}/job/submit", order.user, body)
         id_ = said.get("job_id") or (said.get("result") or {}).get("job_id")
         if not id_:
             raise Declined(WHAT, complaint(said) or "it gave no job id")
         return str(id_)
 
-    def _newest(self, user: str) -> int:
-        """The newest version of the API that both sides know."""
-        paths = self._ask("GET", "/openapi", user).get("paths", {})
-        offered = {int(found[1]) for path in paths if (found := PATH.match(path))}
-        both = offered & set(KNOWN)
-        if not both:
-            shown = ", ".join(f"v0.0.{number}" for number in sorted(offered)) or "none"
-            raise EngineProblem(
-                WHAT, f"it offers the versions {shown} of its API, of which none is known here", "set transport = 'cli'"
-            )
-        return max(both)
+    def offered(self, user: str = "") -> list[int]:
+        """The versions v0.0.N of its API, whether known here or not."""
+        paths = self.ask("GET", "/openapi", user).get("paths", {})
+        return sorted({int(found[1]) for path in paths if (found := PATH.match(path))})
 
-    def _ask(self, method: str, path: str, user: str, body: bytes = b"") -> dict[str, Any]:
+    def ask(self, method: str, path: str, user: str = "", body: bytes = b"") -> dict[str, Any]:
         """One call, with a new token when the old one has run out. A call that may have arrived is not sent again."""
         for again in (False, True):
             headers = {**self._tokens.headers(user, fresh=again), "Content-Type": "application/json"}
@@ -132,10 +131,27 @@ class Rest(Cli):
         return answer.status, said if isinstance(said, dict) else {}
 
 
+def newest_of(offered: Sequence[int]) -> int:
+    """The newest version of the API that both sides know. Raises EngineProblem when there is none."""
+    both = set(offered) & set(KNOWN)
+    if not both:
+        raise EngineProblem(
+            WHAT,
+            f"it offers the versions {in_words(offered)} of its API, of which none is known here",
+            "set transport = 'cli'",
+        )
+    return max(both)
+
+
+def in_words(versions: Sequence[int]) -> str:
+    """`v0.0.37, v0.0.38`, or `none`."""
+    return ", ".join(f"v0.0.{number}" for number in versions) or "none"
+
+
 def job_of(order: Order, version: int) -> dict[str, Any]:
     """The options of sbatch as that version of the API names them. The one place that knows the versions."""
     options = order.options
-    new = version >= 39
+    new = version >= WHOLE
     path = {"PATH": "/usr/local/bin:/usr/bin:/bin", **order.secrets}  # an empty environment is refused
 
     def number(text: str) -> Any:
@@ -149,6 +165,7 @@ def job_of(order: Order, version: int) -> dict[str, Any]:
         "standard_error": options["error"],
         "requeue": False,
         "nodes": options["nodes"] if new else [int(options["nodes"] or 1)] * 2,
+        "tasks": int(options["nodes"] or 1) * int(options["ntasks-per-node"] or 1),
         "tasks_per_node": int(options["ntasks-per-node"] or 1),
         "cpus_per_task": int(options["cpus-per-task"] or 1),
         "memory_per_node": number((options["mem"] or "0M").removesuffix("M")),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from shanyrak.api import EngineProblem
 
-from shanyrak_slurm.calls import Slurm
+from shanyrak_slurm.calls import Declined, Slurm
 from shanyrak_slurm.settings import Settings
 
 LIFE_S = 1800
@@ -45,7 +45,14 @@ class Tokens:
     def _make(self, user: str) -> str:
         if self._settings.rest_key:
             return signed(user, key(Path(self._settings.rest_key)), int(time.time()))
-        said = self._slurm.run("scontrol", "token", f"username={user}", f"lifespan={LIFE_S}")
+        try:
+            said = self._slurm.run("scontrol", "token", f"username={user}", f"lifespan={LIFE_S}")
+        except Declined as problem:
+            raise EngineProblem(
+                "slurmrestd",
+                f"no token can be made: {problem.said}",
+                "set AuthAltTypes=auth/jwt and AuthAltParameters=jwt_key=... in slurm.conf",
+            ) from None
         return said.strip().removeprefix("SLURM_JWT=")
 
 

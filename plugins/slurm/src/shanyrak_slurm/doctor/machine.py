@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 from shanyrak_slurm.cli import Cli
+from shanyrak_slurm.config import requeues
 from shanyrak_slurm.doctor.finding import Case, Finding
 from shanyrak_slurm.machine import Machine
 
@@ -49,7 +50,7 @@ def ends(case: Case) -> Iterator[Finding]:
     else:
         yield Finding("lacks", "processes", f"are tracked by {track}: what leaves its session may outlive its job",
                       "set ProctrackType=proctrack/cgroup")  # fmt: skip
-    if case.config.get("JobRequeue", "0") != "0":
+    if requeues(case.config):
         yield Finding("good", "requeue", "is Slurm's default for others; jobs of this site are sent with --no-requeue")
     else:
         yield Finding("good", "requeue", "is off")

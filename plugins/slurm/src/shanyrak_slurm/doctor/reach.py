@@ -12,11 +12,12 @@ from shanyrak.api import EngineProblem
 
 from shanyrak_slurm import times
 from shanyrak_slurm.doctor.finding import Case, Finding
+from shanyrak_slurm.version import version
 
 NEEDED = ("sbatch", "squeue", "scancel", "sinfo", "scontrol")
 OLDEST = (20, 11)
 """Before it, squeue cannot end its fields with a character of one's own."""
-TRIED = (22, 5)
+TRIED = ((20, 11), (22, 5), (24, 11))
 SLOW_S = 2.0
 SKEW_MS = 5_000
 
@@ -33,17 +34,18 @@ def programs(case: Case) -> Iterator[Finding]:
             "bad", "conf", f"{case.settings.conf} is no file", "correct [plugins.slurm] conf, or leave it out"
         )
         return
-    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text := case.slurm.run("sinfo", "--version"))
+    text = case.slurm.run("sinfo", "--version").strip()[:100]
+    found = version(text)
+    said = text.removeprefix("slurm-wlm ").removeprefix("slurm ")
     if found is None:
-        yield Finding("lacks", "version", f"Slurm does not say its version: {text.strip()[:100]}")
-        return
-    version = (int(found[1]), int(found[2]))
-    if version < OLDEST:
-        yield Finding("bad", "version", f"Slurm {found[0]} is too old", f"upgrade to {OLDEST[0]}.{OLDEST[1]} or newer")
-    elif version != TRIED:
-        yield Finding("good", "version", f"Slurm {found[0]}; what was tried is {TRIED[0]}.{TRIED[1]:02}")
+        yield Finding("lacks", "version", f"Slurm does not say its version: {text}")
+    elif found < OLDEST:
+        yield Finding("bad", "version", f"Slurm {said} is too old", f"upgrade to {OLDEST[0]}.{OLDEST[1]:02} or newer")
+    elif found not in TRIED:
+        tried = ", ".join(f"{year}.{month:02}" for year, month in TRIED)
+        yield Finding("good", "version", f"Slurm {said}; what was tried is {tried}")
     else:
-        yield Finding("good", "version", f"Slurm {found[0]}")
+        yield Finding("good", "version", f"Slurm {said}")
 
 
 def slurmctld(case: Case) -> Iterator[Finding]:

@@ -1,60 +1,37 @@
-"""Whether slurmrestd answers, and takes our token."""
+"""Whether slurmrestd answers, takes our token, and has a version of its API that serves."""
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from shanyrak.api import EngineProblem
 
+from shanyrak_slurm.config import requeues
 from shanyrak_slurm.doctor.finding import Case, Finding
-from shanyrak_slurm.rest import KNOWN, PATH
-from shanyrak_slurm.tokens import Tokens
+from shanyrak_slurm.rest import WHOLE, Rest, in_words, newest_of
 
 
 def slurmrestd(case: Case) -> Iterator[Finding]:
-    """Only where it is to be used."""
-    settings = case.settings
-    if settings.transport != "rest" and not settings.rest_url:
+    """Only where it is to be used. Raises EngineProblem for what keeps it from being used."""
+    if case.settings.transport != "rest" and not case.settings.rest_url:
         return
-    if not settings.rest_url:
-        yield Finding("bad", "slurmrestd", "transport is rest, and no rest_url is set", "set [plugins.slurm] rest_url")
-        return
+    rest = Rest(case.settings)
+    offered = rest.offered()
+    newest = newest_of(offered)
     try:
-        headers = Tokens(settings, case.slurm).headers("")
-    except EngineProblem as problem:
-        yield Finding("bad", "slurmrestd", f"no token can be made: {problem.why}",
-                      "set AuthAltTypes=auth/jwt and AuthAltParameters=jwt_key=... in slurm.conf")  # fmt: skip
-        return
-    base = settings.rest_url.rstrip("/")
-    try:
-        offered = {int(found[1]) for path in _get(base, "/openapi", headers, settings.timeout).get("paths", {})
-                   if (found := PATH.match(path))}  # fmt: skip
-        shown = ", ".join(f"v0.0.{number}" for number in sorted(offered)) or "none"
-        if not offered & set(KNOWN):
-            words = f"of the versions of its API none is known here: {shown}"
-            yield Finding("bad", "slurmrestd", words, "set transport = 'cli'")
-            return
         # slurmrestd itself looks at no token: a call that slurmctld must answer shows whether it holds.
-        said = _get(base, f"/slurm/v0.0.{max(offered & set(KNOWN))}/partitions", headers, settings.timeout)
-        refused = "; ".join(str(one.get("error") or one) for one in said.get("errors") or [])
-    except urllib.error.HTTPError as problem:
-        refused = f"{problem.code} {problem.reason}"
-    except (OSError, ValueError) as problem:
-        words = f"{settings.rest_url} cannot be reached: {problem}"
-        yield Finding("bad", "slurmrestd", words, "start it, or set transport = 'cli'")
-        return
-    if refused:
-        yield Finding("bad", "slurmrestd", f"slurmctld does not take our token through it: {refused}",
+        rest.ask("GET", f"/slurm/v0.0.{newest}/partitions")
+    except EngineProblem as problem:
+        yield Finding("bad", "slurmrestd", f"slurmctld does not take our token through it: {problem.why}",
                       "see that all have the same jwt_key, and that it runs with -a rest_auth/jwt")  # fmt: skip
+        return
+    if newest < WHOLE and requeues(case.config):
+        words = (
+            f"its API has only {in_words(offered)}, by which Slurm would start jobs again: sbatch is used in its place"
+        )
+        yield Finding(
+            "lacks", "slurmrestd", words, "set JobRequeue=0 in slurm.conf, or upgrade to Slurm 23.02 or newer"
+        )
     else:
-        yield Finding("good", "slurmrestd", f"{settings.rest_url} answers and our token holds; its API: {shown}")
-
-
-def _get(base: str, path: str, headers: Mapping[str, str], timeout: float) -> dict[str, Any]:
-    with urllib.request.urlopen(urllib.request.Request(base + path, headers=dict(headers)), timeout=timeout) as answer:
-        said = json.load(answer)
-    return said if isinstance(said, dict) else {}
+        words = f"{case.settings.rest_url} answers and our token holds; its API has {in_words(offered)}"
+        yield Finding("good", "slurmrestd", words)
