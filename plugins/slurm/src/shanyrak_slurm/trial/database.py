@@ -23,7 +23,7 @@ class Database:
         self._home, self._user, self._password = home, user, password
         self.folder = self._place()
         self.argv = (
-            shutil.which("mariadbd") or "mariadbd", "--no-defaults", f"--user={user}", f"--datadir={self.folder}/data",
+            shutil.which("mariadbd") or "mariadbd", "--no-defaults", f"--user={user}", *self._folders(),
             f"--socket={self.socket}", "--bind-address=127.0.0.1", f"--port={port}", f"--pid-file={home}/run/sql.pid",
             "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M", "--innodb-lock-wait-timeout=900",
             "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--skip-name-resolve",
@@ -38,13 +38,18 @@ class Database:
             pass
         return self._home / "sql"
 
+    def _folders(self) -> tuple[str, str]:
+        """One for temporary files, too: a server that starts takes away those of others, if it finds them."""
+        return f"--datadir={self.folder}/data", f"--tmpdir={self.folder}/tmp"
+
     def make(self, env: Mapping[str, str]) -> None:
         """The tables of an empty server, once."""
         if (self.folder / "data" / "mysql").is_dir():
             return
-        self.folder.mkdir(exist_ok=True)
+        for folder in (self.folder, self.folder / "tmp"):
+            folder.mkdir(exist_ok=True)
         done = subprocess.run(
-            ["mariadb-install-db", "--no-defaults", f"--user={self._user}", f"--datadir={self.folder}/data",
+            ["mariadb-install-db", "--no-defaults", f"--user={self._user}", *self._folders(),
              "--skip-test-db", "--auth-root-authentication-method=normal", "--innodb-log-file-size=16M"],
             env=env, capture_output=True, text=True, check=False,
         )  # fmt: skip
