@@ -55,7 +55,7 @@ def _read(text: str) -> list[Job]:
         number, _, place = id_.partition("_")
         facts = (
             name, state.partition(" ")[0], "", status_of(exit_), times.ms(submitted), times.ms(started), times.ms(ended), 0,
-            node, raw, user,
+            "" if node == "None assigned" else node, raw, user,
         )  # fmt: skip
         if not place:
             found.append(Job(number, -1, *facts))
