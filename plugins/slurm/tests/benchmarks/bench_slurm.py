@@ -112,7 +112,8 @@ def main(count: int, rounds: int) -> None:
     rest = not lacking(rest=True)
     with (
         tempfile.TemporaryDirectory(prefix="slurm-") as folder,
-        Cluster(Path(folder), rest=rest, lines=[PARKED]) as cluster,
+        # Without that an old slurmrestd is not used.
+        Cluster(Path(folder), rest=rest, settings={"JobRequeue": "0"}, lines=[PARKED]) as cluster,
     ):
         print(cluster.run("sbatch", "--version").strip())
         engines = {}
