@@ -227,7 +227,7 @@ class SlurmHarness(EngineHarness):
             facts = dict(word.partition("=")[::2] for word in said.split())
             hours, minutes, rest = facts["RunTime"].split(":")
             seconds, tres = str(int(hours) * 3600 + int(minutes) * 60 + int(rest)), facts["TresPerNode"]
-        units = re.split(r"[:=]", next(part for part in tres.split(",") if "gres" in part))[-1]
+        units = re.split(r"[:=]", next(part for part in tres.split(",") if "gpu" in part))[-1]
         return int(units), int(seconds) * 1000
 
     # ---- within -----------------------------------------------------------------------------------------------
