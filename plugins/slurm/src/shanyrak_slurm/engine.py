@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pwd
+import re
 import time
 from collections.abc import Sequence
 from functools import cached_property
