@@ -139,13 +139,14 @@ if TYPE_CHECKING:
     from shanyrak.policy import board, desk
     from shanyrak.policy.arrays import FAR, MANY, Ints
     from shanyrak.policy.compiled import COMPILED, jit, share
-    from shanyrak.policy.drive import Arrivals, Log, replay
+    from shanyrak.policy.drive import Log, replay
     from shanyrak.policy.facts import row_of
     from shanyrak.policy.mirror import Mirror
     from shanyrak.policy.plan import Plan
     from shanyrak.policy.reasons import Why
     from shanyrak.policy.stages import Decide, Params, Stages, as_decide
     from shanyrak.policy.view import View
+    from shanyrak.policy.works import Arrivals
 
 _LATER = {
     **dict.fromkeys(
@@ -155,12 +156,12 @@ _LATER = {
     ),
     **dict.fromkeys(("FAR", "MANY", "Ints"), "shanyrak.policy.arrays"),
     **dict.fromkeys(("Decide", "Params", "Stages", "as_decide"), "shanyrak.policy.stages"),
-    **dict.fromkeys(("Arrivals", "Log", "replay"), "shanyrak.policy.drive"),
+    **dict.fromkeys(("Log", "replay"), "shanyrak.policy.drive"),
     **dict.fromkeys(("Busy", "Damaged", "JournalStore", "Rows", "Value"), "shanyrak.journal.store"),
     **dict.fromkeys(("COMPILED", "jit", "share"), "shanyrak.policy.compiled"),
-    "read_slice": "shanyrak.model.slices", "sqlite_copy": "shanyrak.journal.copying",
+    "grown": "shanyrak.model.counters", "read_slice": "shanyrak.model.slices", "sqlite_copy": "shanyrak.journal.copying",
     "Mirror": "shanyrak.policy.mirror", "Plan": "shanyrak.policy.plan", "View": "shanyrak.policy.view",
-    "Why": "shanyrak.policy.reasons", "row_of": "shanyrak.policy.facts", "grown": "shanyrak.model.counters",
+    "Why": "shanyrak.policy.reasons", "row_of": "shanyrak.policy.facts", "Arrivals": "shanyrak.policy.works",
     # For the command of a plugin: its call, the workspace, the other plugins, and how the core prints.
     **dict.fromkeys(("Frame", "pass_frame"), "shanyrak.cli.frame"),
     **dict.fromkeys(("opened", "parsed"), "shanyrak.cli.opened"),

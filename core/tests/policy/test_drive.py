@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shanyrak.policy.drive import Arrival, drive, estimate
+from shanyrak.policy.drive import drive, estimate
 from shanyrak.policy.stages import Stages, as_decide
+from shanyrak.policy.works import Arrival
 
 HORIZON = 400
 

@@ -8,11 +8,12 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shanyrak.policy.arrays import MANY
-from shanyrak.policy.drive import Arrival, drive
+from shanyrak.policy.drive import drive
 from shanyrak.policy.fallback import fallback
 from shanyrak.policy.mirror import Mirror
 from shanyrak.policy.referee import check
 from shanyrak.policy.stages import Stages, as_decide
+from shanyrak.policy.works import Arrival
 
 NOW = 1_000_000
 SETTINGS = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from shanyrak.policy import desk
 from shanyrak.policy.arrays import FAR, MANY
 from shanyrak.policy.compiled import COMPILED, jit
-from shanyrak.policy.drive import Arrivals, replay
+from shanyrak.policy.drive import replay
 from shanyrak.policy.kernel import MARK
 from shanyrak.policy.mirror import Mirror
 from shanyrak.policy.referee import check
 from shanyrak.policy.stages import Stages, as_decide
+from shanyrak.policy.works import Arrivals
 
 PARAMS = {"margin": 0, "depth": 1}
 

@@ -16,9 +16,10 @@ from shanyrak.policy.arrays import MANY
 from shanyrak.policy.board import J_CLASS, J_LIMIT, JOBS
 from shanyrak.policy.compiled import jit
 from shanyrak.policy.desk import C_ROWS, D_CLAIM, D_GUARD, KEYS
-from shanyrak.policy.drive import Arrivals, Log, replay
+from shanyrak.policy.drive import Log, replay
 from shanyrak.policy.mirror import Mirror
 from shanyrak.policy.stages import Stages, as_decide
+from shanyrak.policy.works import Arrivals
 
 SETTINGS = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
