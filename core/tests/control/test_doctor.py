@@ -1,9 +1,12 @@
 """`doctor`: every finding with what to do, whatever is broken."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from shanyrak.control.doctor import Finding, examine
+from shanyrak.errors import UnfitProblem
 from shanyrak.plugins.manager import PluginManager
 from shanyrak.plugins.switches import Switches
 from shanyrak.testing.fakes import Bench, fake_plugin
@@ -33,6 +36,28 @@ def test_who_may_enter_and_read(bench: Bench) -> None:
     assert findings["the workspace"].level == "warn" and findings["the workspace"].fix.startswith("chmod 700")
     assert findings["secret A"].fix == f"chmod 600 {secret}"
     assert "the disk" in findings, "a link that leads nowhere ends nothing"
+
+
+def test_a_journal_that_was_made_for_another_site(bench: Bench) -> None:
+    file = bench.folder / "commons.toml"
+    name = bench.site.commons.site.name
+    file.write_text(file.read_text().replace(f'name = "{name}"', 'name = "another"', 1))
+    words = f"it was made for the site {name!r}, and this one is 'another'"
+    assert ("warn", words) in {(one.level, one.words) for one in examine(bench.folder, bench.manager())}
+
+
+def test_a_journal_that_cannot_be_written(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read as ever, by a standby for one."""
+
+    @contextmanager
+    def refused(store: object) -> Iterator[None]:
+        raise UnfitProblem("the journal", "the server only reads", "name the primary")
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(bench.site.journal.store), "write", refused)
+        findings = examine(bench.folder, bench.manager())
+    assert ("bad", "the server only reads") in {(one.level, one.words) for one in findings}
 
 
 def test_a_sector_that_was_taken_out_while_projects_are_in_it(bench: Bench) -> None:

@@ -122,10 +122,14 @@ def test_not_into_one_that_holds_a_journal(lived: Bench, target: str) -> None:
             move(lived, full)
 
 
-def test_one_of_an_older_schema_is_opened_first(lived: Bench, target: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [("1", "its schema is 1 .* Open its workspace once"), ("99", "its schema 99 is newer .* Upgrade")],
+)
+def test_one_of_another_schema_is_not_copied(lived: Bench, target: str, version: str, words: str) -> None:
     with lived.site.journal.store.write() as rows:
-        rows.run("UPDATE meta SET value = '1' WHERE name = 'schema'")
-    with pytest.raises(UnfitProblem, match="its schema is 1"):
+        rows.run("UPDATE meta SET value = ? WHERE name = 'schema'", (version,))
+    with pytest.raises(UnfitProblem, match=words):
         move(lived, target)
     with lived.site.journal.store.write() as rows:
         rows.run("UPDATE meta SET value = ? WHERE name = 'schema'", (str(len(MIGRATIONS)),))
