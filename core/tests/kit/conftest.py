@@ -32,6 +32,15 @@ class Bed:
         assert found, done.stdout
         return {one["test"]: one["outcome"] for one in found if one["outcome"] != "passed"}, done.stdout
 
+    @staticmethod
+    def outcomes(found: dict[str, str], name: str, test: str) -> set[str]:
+        """What became of a test of engines, with all its parameters, for the engine `bad{name}`; empty: it passed."""
+        return {
+            outcome
+            for title, outcome in found.items()
+            if title.startswith(f"engine: {test} [") and f"bad{name}" in title
+        }
+
 
 @pytest.fixture
 def bed(tmp_path: Path) -> Bed:

@@ -46,13 +46,16 @@ if branch == "trunk":
     if len(sys.argv) > 4:
         fork = "import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True)"
         subprocess.run([sys.executable, "-c", fork, sys.executable, "-c", sys.argv[4], folder, name, "branch"])
+while branch != "trunk":
+    if os.path.exists(path + ".prune"):
+        sys.exit()
+    time.sleep(0.02)
 while not os.path.exists(path + ".end"):
-    if branch == "trunk":
-        print(told("say"), end="", flush=True)
-        size = told("eat")
-        eaten = b"x" * int(size) if size else b""
-        while eaten and not os.path.exists(path + ".end"):
-            time.sleep(0.02)
+    print(told("say"), end="", flush=True)
+    size = told("eat")
+    eaten = b"x" * int(size) if size else b""
+    while eaten and not os.path.exists(path + ".end"):
+        time.sleep(0.02)
     time.sleep(0.02)
 code = int(open(path + ".end").read())
 with open(path + ".over", "w") as over:
@@ -65,7 +68,7 @@ sys.exit(code)
 """
 """What the kit runs under real engines: it notes its start, holds a lock while it lives, prints, and goes on until a file says with
 which exit code to end (negative: by which signal). With a fifth argument it has a child that got away: double forked, in a session
-of its own."""
+of its own, which does not end with it; when a test is over a file ends what an engine left of those."""
 
 
 class EngineHarness(Harness):
@@ -167,6 +170,8 @@ class EngineHarness(Harness):
         return seen
 
     def close(self) -> None:
+        for token in self.tokens:
+            self._tell(token, "prune", "")
         if self.engines:
             engine = self.engines[-1]
             engine.stop(self.tokens)

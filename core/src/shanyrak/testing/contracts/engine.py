@@ -210,9 +210,11 @@ def test_a_command_that_is_not_there_is_the_users_fault(harness: EngineHarness, 
 
 @pytest.mark.claim("environment")
 def test_work_sees_its_environment_and_its_secrets_and_nothing_of_ours(
-    harness: EngineHarness, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    harness: EngineHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also nothing of what was ours when the engine was made, and what is behind it begun."""
     monkeypatch.setenv("SHANYRAK_KIT_LEAK", "ours")
+    engine = harness.make()
     asked = {"KIT_PLAIN": "a b\u00e9", "PATH": "/usr/bin:/bin"}
     engine.launch([harness.launch(TOKENS[0], env=asked, secrets={"KIT_SECRET": "hidden"})])
     harness.begun(engine, TOKENS[0])

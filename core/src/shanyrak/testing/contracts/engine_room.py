@@ -110,7 +110,7 @@ def test_what_waits_can_be_stopped_and_never_starts(harness: EngineHarness) -> N
 
 @pytest.mark.claim("gpus")
 def test_each_has_gpus_of_its_own_and_they_are_free_afterwards(harness: EngineHarness) -> None:
-    """Whether it ends by itself or is stopped; while all are taken nothing more starts on the node."""
+    """Whether it ends by itself or is stopped; while all are taken nothing more starts on the node, also by another controller."""
     engine = harness.make(unit="gpu")
     node = widest(engine)
     half = node.units // 2
@@ -128,6 +128,8 @@ def test_each_has_gpus_of_its_own_and_they_are_free_afterwards(harness: EngineHa
     assert launch(FIRST, half) and launch(SECOND, node.units - half)
     first, second = taken(FIRST), taken(SECOND)
     assert (len(first), len(second)) == (half, node.units - half) and first.isdisjoint(second)
+    engine.close()
+    engine = harness.make(unit="gpu")
     waits = launch(THIRD, half)
     harness.pass_time(0.5)
     assert harness.never_begun(engine, THIRD), "there is no room for a third"
