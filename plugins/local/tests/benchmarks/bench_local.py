@@ -75,6 +75,7 @@ def bare(argv: list[str], count: int, at_once: int = 1) -> float:
 
 def main(count: int) -> None:
     base = bare(["/usr/bin/true"], count)
+    print(f"{'':36} {'jobs':>11}   beside the bare loop")
     print(f"{'bare subprocess loop':36} {base:8.0f} /s   1.00")
     shapes = {"one by one": one_by_one, "8 slots": slots(8), "array, all at once": at_once}
     for kind in ("namespace", "none", "bwrap"):

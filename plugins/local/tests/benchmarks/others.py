@@ -26,6 +26,19 @@ def rate(count: int, act: Callable[[], object]) -> float:
     return count / (time.perf_counter() - begun)
 
 
+@contextlib.contextmanager
+def unheard() -> Iterator[None]:
+    """What is printed meanwhile by code that knows nothing of `sys.stdout` goes nowhere: HyperQueue shows its server as a table."""
+    kept = os.dup(1)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def hyperqueue(count: int) -> Iterator[Row]:
     os.environ["TQDM_DISABLE"] = "1"  # its bars
     from hyperqueue import Job, LocalCluster
@@ -37,8 +50,11 @@ def hyperqueue(count: int) -> Iterator[Row]:
             made.program(["/usr/bin/true"], stdout=None, stderr=None)
         return made
 
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), LocalCluster() as cluster:
-        cluster.start_worker(WorkerConfig(cores=SLOTS))
+    with contextlib.ExitStack() as until:
+        until.enter_context(contextlib.chdir(until.enter_context(tempfile.TemporaryDirectory())))
+        with unheard():
+            cluster = until.enter_context(LocalCluster())
+            cluster.start_worker(WorkerConfig(cores=SLOTS))
         client = cluster.client()
 
         def run(tasks: int) -> None:
