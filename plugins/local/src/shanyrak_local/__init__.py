@@ -11,8 +11,8 @@ SUMMARY = "Runs work on this machine, isolated, adopted again after a restart"
 PLUGIN = Plugin("local", "2", SUMMARY, settings="shanyrak_local.settings:Settings")
 
 CLAIMS = (
-    "arrays", "commands", "daemon", "environment", "gpus", "hang", "logs", "memory", "nodes", "signals", "sites", "sizes", "tail",
-    "times", "tree", "walltime",
+    "arrays", "commands", "daemon", "environment", "gpus", "hang", "logs", "memory", "nodes", "reuse", "signals", "sites", "sizes",
+    "tail", "times", "tree", "walltime",
 )  # fmt: skip
 """What the conformance kit holds it to."""
 

@@ -6,12 +6,15 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from shanyrak.api import Engine, EngineRecord
 from shanyrak.testing import EngineHarness
+from shanyrak.testing.harness import eventually
 
 from shanyrak_local import wire
 from shanyrak_local.book import Reader
@@ -19,6 +22,8 @@ from shanyrak_local.engine import LocalEngine
 from shanyrak_local.settings import Settings
 
 QUICK = {"grace": 0.5, "timeout": 2.0}
+LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
+"""The kernel counts on from here; root may set it."""
 
 
 class Harness(EngineHarness):
@@ -26,6 +31,13 @@ class Harness(EngineHarness):
 
     def __init__(self, record: EngineRecord, plugin: str, folder: Path, settings: Settings | None = None) -> None:
         super().__init__(record, plugin, folder, (settings or Settings()).model_copy(update=QUICK))
+        self._foreign: list[subprocess.Popen[bytes]] = []
+
+    def close(self) -> None:
+        super().close()
+        for process in self._foreign:
+            process.kill()
+            process.wait()
 
     def facility(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         pool, _ = super().facility()
@@ -44,9 +56,32 @@ class Harness(EngineHarness):
         os.kill(self._keeper(engine), signal.SIGCONT)
 
     def kill_node(self, engine: Engine, token: str) -> str:
-        assert isinstance(engine, LocalEngine)
-        os.kill(Reader(engine.folder).refresh().starts[token]["worker"][0], signal.SIGKILL)
+        os.kill(self._worker(engine, token), signal.SIGKILL)
         return ""
+
+    def reuse(self, engine: Engine, token: str) -> Callable[[], bool]:
+        """What kept the attempt is gone, too, and its pid is given to a process of ours."""
+        if not os.access(LAST_PID, os.W_OK):
+            pytest.skip("a pid that is given again: only root can try it, where the kernel lets a process ask for one")
+        pid = self._worker(engine, token)
+        os.kill(pid, signal.SIGKILL)
+
+        def given() -> bool:
+            for process in self._foreign:
+                process.kill()
+                process.wait()
+            LAST_PID.write_text(str(pid - 1))
+            self._foreign.append(subprocess.Popen(["/bin/sleep", "600"]))
+            return self._foreign[-1].pid == pid
+
+        eventually(given, f"the pid {pid} is given again")
+        return lambda: self._foreign[-1].poll() is None
+
+    @staticmethod
+    def _worker(engine: Engine, token: str) -> int:
+        """The pid of what keeps an attempt."""
+        assert isinstance(engine, LocalEngine)
+        return int(Reader(engine.folder).refresh().starts[token]["worker"][0])
 
     @staticmethod
     def _keeper(engine: Engine) -> int:
