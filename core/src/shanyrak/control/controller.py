@@ -454,6 +454,7 @@ class Controller:
     def _launch_pending(self) -> bool:
         """Attempts whose launch is not on record: after a restart, or when an engine did not answer."""
         pending = [a for a in self.open.values() if not a.launched and not a.stop]
+        self._tell_silence([a for a in pending if not self.engines.answering(a.pool)])
         return bool(pending) and self._launch(pending)
 
     def _launch(self, attempts: list[Open]) -> bool:
@@ -468,7 +469,7 @@ class Controller:
             replies = self._ask_launches(pool, ready)
             answers += [(known[reply.token], reply) for reply in replies]
             untold = known.keys() - impossible.keys() - {reply.token for reply in replies}
-            self._tell_silence(pool, [known[token] for token in sorted(untold)])
+            self._tell_silence([known[token] for token in sorted(untold)])
         for attempt, _ in answers:
             attempt.launched = True
         refused = [(attempt, _refused(reply)) for attempt, reply in answers if reply.refused]
@@ -478,12 +479,14 @@ class Controller:
             self._settle(refused, [], [])
         return bool(answers)
 
-    def _tell_silence(self, pool: int, attempts: Sequence[Open]) -> None:
+    def _tell_silence(self, attempts: Sequence[Open]) -> None:
         """Put on record, once an attempt, why its engine gave no answer to its launch: who asks `why` is told so."""
-        trouble = self.engines.trouble(pool, "launch")
-        words = f"its engine gave no answer yet: {trouble}"
-        silent = [(attempt, Seen(attempt.token, "pending", words=words)) for attempt in attempts if not attempt.pending]
-        if trouble and silent:
+        silent = [
+            (attempt, Seen(attempt.token, "pending", words=f"its engine gave no answer yet: {trouble}"))
+            for attempt in attempts
+            if not attempt.pending and (trouble := self.engines.trouble(attempt.pool))
+        ]
+        if silent:
             self._settle(silent, [], [])
 
     def _ask_launches(self, pool: int, ready: Sequence[Launch]) -> list[Launched]:

@@ -56,13 +56,14 @@ class Engines:
 
     def _note(self, pool: int, verb: str, words: str) -> None:
         """Log trouble with a method of an engine, once until it is another, whatever its other methods answer."""
-        if self.trouble(pool, verb) != words:
+        if self._trouble.get((pool, verb)) != words:
             log.warning("engine of pool %s, %s: %s", pool, verb, words)
         self._trouble[pool, verb] = words
 
-    def trouble(self, pool: int, verb: str) -> str:
-        """What was wrong when a method of an engine was called last; empty when nothing was."""
-        return self._trouble.get((pool, verb), "")
+    def trouble(self, pool: int) -> str:
+        """What was wrong when an engine was asked last, of a launch or else of something else; empty when nothing was."""
+        found = {verb: words for (number, verb), words in self._trouble.items() if number == pool}
+        return found.get("launch") or next(iter(found.values()), "")
 
     def answering(self, pool: int) -> bool:
         """Whether there is an engine for this pool that is not left alone just now."""
