@@ -229,9 +229,10 @@ def test_why_names_the_trouble_of_an_engine_that_does_not_take_or_tell(bench: Be
         controller.engines._quiet_until.clear()
         settle(controller)
         assert bench.state(1) == "running/running" and len(engine.starts) == 1
-        engine.fail("observe", EngineProblem("the engine", "no route"))
+        for verb in ("observe", "launch"):  # the launch is not even asked for while the engine is left alone
+            engine.fail(verb, EngineProblem("the engine", "no route"))
         bench.run()
-        settle(controller)  # whose launch is not even asked for, as the engine is left alone
+        settle(controller)
         assert bench.site.why(2)["words"] == "its engine gave no answer yet: the engine: no route."
         running, silent = bench.site.why(1)["reasons"]
         assert running["rule"] == "running" and "has said nothing of it since" in silent["words"]

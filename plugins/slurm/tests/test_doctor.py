@@ -137,6 +137,29 @@ def test_more_nodes_are_declared_than_there_are(cluster: Cluster, office: Make) 
     assert found["level"] == "lacks" and "commons.toml" in found["fix"]
 
 
+def test_nodes_that_slurm_drained_for_ids_it_gave_twice(cluster: Cluster, office: Make) -> None:
+    """As slurmctld leaves them when it had died: it drains a node that knows a number from before, and does not resume it."""
+    here = office(cluster)
+    lost = cluster.nodes[1]
+
+    def drained() -> list[dict[str, Any]]:
+        return [one for one in here.data("doctor") if "drained since slurmctld died" in one["words"]]
+
+    assert drained() == []
+    cluster.run("scontrol", "update", f"NodeName={lost}", "State=DRAIN", "Reason=Duplicate jobid")
+    try:
+        (found,) = drained()
+        assert (found["level"], found["subject"]) == ("lacks", "pool gpu: nodes") and found["words"].startswith(lost)
+        call, _, rest = found["fix"].partition(", ")
+        assert call == f"scontrol update NodeName={lost} State=RESUME" and "health check" in rest
+        cluster.run(*call.split())
+        assert drained() == []
+        cluster.run("scontrol", "update", f"NodeName={lost}", "State=DRAIN", "Reason=a broken fan")
+        assert drained() == [], "what else drains a node is its administrator's"
+    finally:
+        cluster.run("scontrol", "update", f"NodeName={lost}", "State=RESUME")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may act for others")
 def test_as_whom_work_runs(cluster: Cluster, office: Make) -> None:
     assert levels(office(cluster))["people"] == "lacks"

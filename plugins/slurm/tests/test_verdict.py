@@ -153,6 +153,20 @@ def test_what_a_slurmctld_ended_that_came_back_is_infrastructure(scene: Scene, a
     assert end and end.cause == cause
 
 
+def test_slurmctld_is_asked_once_a_round_since_when_it_lives(scene: Scene) -> None:
+    scene.notes(began=f"7 n1 {BEGAN}", life="")
+    calls = scene.folder / "calls"
+    scene.program("scontrol", f"echo x >>{calls}; echo 'BOOT_TIME = 2020-01-01T00:00:00'")
+    killed = replace(JOB, state="CANCELLED", status=15)
+    ghost = replace(ENTRY, token="ghost")
+    for asked in (1, 2):
+        scene.verdict.begin()
+        for _ in range(3):
+            end = scene.verdict.of_end(ENTRY, killed)
+            assert end and end.cause == "stopped" and scene.verdict.of_ghost(ghost, JOB) is None
+        assert calls.read_text().split() == ["x"] * asked
+
+
 def test_a_start_by_an_old_state_is_not_the_run(scene: Scene) -> None:
     scene.notes(began=f"7 n1 {BEGAN}", life="")
     again = replace(JOB, state="CANCELLED", started_ms=BEGAN + 9_000)

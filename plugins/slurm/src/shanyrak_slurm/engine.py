@@ -248,6 +248,7 @@ class SlurmEngine:
     def _look_after(self, entries: Sequence[Entry]) -> bool:
         """Look at the queue, write down what has ended, end what is over its walltime; whether anything was written."""
         self.queue.look()
+        self._verdict.begin()
         now = _now()
         ended, shown, lost, over = [], [], [], []
         living = [entry for entry in entries if entry.seen is None]

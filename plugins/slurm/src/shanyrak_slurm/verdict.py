@@ -42,6 +42,11 @@ class Verdict:
         self._slurm, self._spool, self._host = slurm, spool, host
         self._locking: set[str] = set()
         """Nodes of which a held lock was seen: of others a free one proves nothing, their locks may never come here."""
+        self._booted: int | None = None
+
+    def begin(self) -> None:
+        """A new round: what slurmctld said of itself before counts no more."""
+        self._booted = None
 
     def of_job(self, entry: Entry, job: Job) -> Seen:
         """What lives."""
@@ -123,9 +128,11 @@ class Verdict:
         return replace(end, exit_code=None, signal=0, cause="node", words=RESTARTED)
 
     def _booted_ms(self) -> int:
-        """Since when slurmctld lives; raises EngineProblem when it cannot be asked: then nothing is concluded yet."""
-        said = re.search(r"BOOT_TIME\s*=\s*(\S+)", self._slurm.run("scontrol", "show", "config"))
-        return times.ms(said[1]) if said else 0
+        """Since when slurmctld lives, asked once a round; raises EngineProblem when it cannot be: then nothing is concluded yet."""
+        if self._booted is None:
+            said = re.search(r"BOOT_TIME\s*=\s*(\S+)", self._slurm.run("scontrol", "show", "config"))
+            self._booted = times.ms(said[1]) if said else 0
+        return self._booted
 
     def _forgotten(self, entries: Sequence[Entry]) -> dict[tuple[str, str, int], list[Job]]:
         """sacct's records of these, in one call; none when it fails: then the notes tell, which need nobody."""
