@@ -66,6 +66,7 @@ def test_work_that_a_limit_forbids_names_it_and_takes_no_other_with_it(accountin
         )
         refused = [one for one in answers if one.refused]
         assert len(answers) == 2 and len(refused) == 1 and "QOSMaxSubmitJobPerUserLimit" in refused[0].refused
+        assert f"(user {ME}, qos short); see the limits: `sacctmgr show qos`" in refused[0].refused
         (taken,) = [one.token for one in answers if one.handle]
         assert until(lambda: made.observe([taken])[0].state == "running")
         made.stop([taken])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -10,9 +11,9 @@ from pathlib import Path
 import pytest
 from shanyrak.api import EngineProblem
 from shanyrak_slurm.trial import Cluster
-from slurmlab.engines import engine
+from slurmlab.engines import ended, engine
 from slurmlab.launches import launch
-from slurmlab.office import Office
+from slurmlab.office import Office, until
 
 pytestmark = pytest.mark.engines
 WORK = 'echo "$SHANYRAK_JOB" >>"$0"; sleep 8'
@@ -39,6 +40,24 @@ def test_a_slurm_that_cannot_be_asked_is_one_line_and_takes_nothing(
         assert made.book.entries(["t"]) == {}
         made.queue.transport = type(made.queue.transport)(made.settings.model_copy(update={"conf": str(cluster.conf)}))
         assert made.launch([launch()])[0].handle, "it goes on when Slurm can be asked"
+
+
+def test_a_call_that_was_killed_after_slurm_took_it_runs_once(cluster: Cluster, tmp_path: Path) -> None:
+    """As when the machine runs out of memory: slurmctld has the job, and nobody heard its number."""
+    path = cluster.env["PATH"]
+    for name in ("sbatch", "squeue", "scancel", "sinfo", "scontrol"):
+        (tmp_path / name).symlink_to(shutil.which(name, path=path) or name)
+    (tmp_path / "sbatch").rename(tmp_path / "really")
+    (tmp_path / "sbatch").write_text(f'#!/bin/sh\n{tmp_path}/really "$@" >/dev/null\nkill -KILL $$\n')
+    (tmp_path / "sbatch").chmod(0o755)
+    marks = cluster.shared / "killed-after"
+    one = launch("killed", "sh", "-c", 'echo x >>"$0"', str(marks))
+    with engine(cluster, "cpu", programs=str(tmp_path)) as made:
+        with pytest.raises(EngineProblem, match="was killed by signal 9"):
+            made.launch([one])
+        assert until(lambda: bool(made.launch([one])))
+        (end,) = ended(made, "killed")
+    assert end.exit_code == 0 and marks.read_text() == "x\n"
 
 
 def test_work_waits_and_runs_once_while_slurmctld_is_away(

@@ -119,7 +119,7 @@ def test_a_limit_of_a_qos_that_refuses_work_is_named_and_it_waits(accounting: Cl
     here = office(accounting, slurm={"qos": "whylong"})
     id_ = submitted(here)
     run_until(here.site, lambda: "QOSMaxWallDurationPerJobLimit" in told(here, id_))
-    assert "qos whylong" in told(here, id_) and marks(here) == []
+    assert f"user {ME}, qos whylong" in told(here, id_) and marks(here) == []
     accounting.run("sacctmgr", "-i", "modify", "qos", "whylong", "set", "MaxWall=10")
     once(here, here.site, id_)
 

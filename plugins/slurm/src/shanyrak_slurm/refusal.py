@@ -27,13 +27,14 @@ ABOUT = {
 
 def line(said: str, launch: Launch, pool: PoolSettings) -> str:
     """`said` is what Slurm said when it was asked for this launch of this pool."""
-    if IMPOSSIBLE.search(said):
-        return f"Slurm: {said}"
     values = {**pool.model_dump(), "account": pool.account.replace("{project}", launch.project)}
-    named = [f"{name} {values[name] or 'by default'}" for name, words in ABOUT.items() if words.search(said)]
+    about = [name for name, words in ABOUT.items() if words.search(said)]
+    if IMPOSSIBLE.search(said) or not about:
+        return f"Slurm: {said}"
+    named = ", ".join([f"user {launch.user}", *(f"{name} {values[name] or 'by default'}" for name in about)])
     fix = "see `shanyrak slurm doctor`"
-    if ABOUT["account"].search(said) and values["account"]:
-        fix += f", or sacctmgr add user {launch.user} account={values['account']}"
-    elif ABOUT["account"].search(said):
-        fix += f", or give {launch.user} an account: sacctmgr add user {launch.user} account=NAME"
-    return f"Slurm: {said} ({', '.join([f'user {launch.user}', *named])}); {fix}"
+    if "violates" in said:
+        fix = "see the limits: `sacctmgr show qos`, `sacctmgr show assoc`"
+    elif "account" in about:
+        fix += f", or sacctmgr add user {launch.user} account={values['account'] or 'NAME'}"
+    return f"Slurm: {said} ({named}); {fix}"
