@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from shanyrak.api import Launch, Node
-from shanyrak_ray.head import MARK, SHORT, short_folder, sweep
+from shanyrak.api import Launch, Node, UnfitProblem
+from shanyrak_ray.head import MARK, SHORT, ray_program, short_folder, sweep
 from shanyrak_ray.inside import Part, here, played
 
 SCRIPT = """
@@ -60,6 +60,16 @@ def test_a_long_name_of_the_temporary_folder_is_a_short_one_for_ray(tmp_path, mo
     with short_folder("ray-") as folder:
         assert folder.is_dir() and not folder.is_symlink()
     assert not folder.exists()
+
+
+def test_a_ray_without_its_dashboard_is_said_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    with pytest.raises(UnfitProblem, match="not installed.*shanyrak-ray"):
+        ray_program()
+    (tmp_path / "ray").touch()
+    monkeypatch.setattr("shanyrak_ray.head.find_spec", lambda name: None)
+    with pytest.raises(UnfitProblem, match="without its dashboard"):
+        ray_program()
 
 
 def rays(mark: str) -> list[int]:

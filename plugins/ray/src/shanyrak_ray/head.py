@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from shanyrak.api import UnfitProblem
@@ -34,10 +35,13 @@ SHORT = 36
 
 
 def ray_program() -> str:
-    """Where the command `ray` of this Python is. UnfitProblem when it is not installed."""
+    """Where the command `ray` of this Python is. UnfitProblem when it is not installed, or without its dashboard."""
     path = Path(sys.executable).with_name("ray")
     if not path.exists():
-        raise UnfitProblem("Ray", "it is not installed beside this Python", "pip install 'ray[default]'")
+        raise UnfitProblem("Ray", "it is not installed beside this Python", "pip install 'shanyrak-ray[ray]'")
+    if find_spec("aiohttp_cors") is None:
+        why = "it is installed beside this Python without its dashboard, which takes jobs"
+        raise UnfitProblem("Ray", why, "pip install 'shanyrak-ray[ray]'")
     return str(path)
 
 

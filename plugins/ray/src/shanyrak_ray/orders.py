@@ -23,8 +23,8 @@ def check(launch: Launch, settings: Settings) -> None:
     """Raises Fault for what no cluster of Ray can run for us."""
     if len(launch.nodes) > 1:
         raise Fault(
-            f"a job of Ray is on one node, and this asks for {len(launch.nodes)}; put a pool of the engine local or slurm "
-            "under it and start Ray inside the work: python -m shanyrak_ray.inside -- COMMAND"
+            f"a job of Ray is on one node, and this asks for {len(launch.nodes)}: ask for --width 1, or start a Ray of its "
+            "own inside the work on a pool of the engine local or slurm: python -m shanyrak_ray.inside -- COMMAND"
         )
     me = _user()
     if launch.user != me and not settings.allow_other_users:
