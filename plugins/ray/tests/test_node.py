@@ -101,6 +101,20 @@ def test_a_stop_ends_what_got_away_too(lab, wait_for):
     assert not beat.exists()
 
 
+def test_what_a_command_leaves_behind_ends_with_it(lab):
+    """In a session of its own, with the command's output still open: it holds up nothing, and beats no more."""
+    leaves = (
+        "import os, time\nif os.fork() == 0:\n os.setsid()\n if os.fork() == 0:\n"
+        "  while 1:\n   open('beat', 'w').close(); time.sleep(0.05)\n"
+        "while not os.path.exists('beat'): time.sleep(0.05)\nraise SystemExit(4)"
+    )
+    seen = lab.run("t1", sys.executable, "-c", leaves)
+    assert (seen.exit_code, seen.cause, seen.fenced) == (4, "", True)
+    (lab.folder / "beat").unlink()
+    subprocess.run(["sleep", "0.3"], check=True)
+    assert not (lab.folder / "beat").exists()
+
+
 def test_a_stop_through_ray_is_told_as_that(lab, wait_for):
     lab.engine.launch([lab.build("t1", "sleep", "60")])
     front = lab.front("t1")

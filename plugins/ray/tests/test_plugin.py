@@ -35,7 +35,15 @@ def test_nothing_of_it_imports_ray(lab):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("adress", "http://x:1"), ("address", "ray://x:1"), ("address", "x:8265"), ("timeout", 0), ("parallel", 0)],
+    [
+        ("adress", "http://x:1"),
+        ("address", "ray://x:1"),
+        ("address", "x:8265"),
+        ("address", "http://me:word@x:1"),
+        ("address", "http://x/ray"),
+        ("timeout", 0),
+        ("parallel", 0),
+    ],
 )
 def test_settings_are_closed(key, value):
     with pytest.raises(pydantic.ValidationError, match=key):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pydantic
 import pytest
 from shanyrak.api import EngineProblem
@@ -125,6 +127,22 @@ def test_to_forget_needs_no_ray(lab, player):
     assert [method for method, asked, _ in player.asked if asked == path] == ["DELETE", "DELETE"]
     lab.engine.forget([])
     assert len([1 for _, asked, _ in player.asked if asked == path]) == 2
+
+
+def test_two_sites_on_one_ray_do_not_meet(lab, player, tmp_path):
+    """Under one token each has a job of its own; what the other has under its id is not taken for ours."""
+    other = type(lab)(tmp_path / "other", player.url)
+    try:
+        assert other.engine.id_of("t1") != lab.engine.id_of("t1")
+        lab.engine.launch([lab.build("t1", "true")])
+        (mine, _) = player.posts()[-1], other.engine.launch([other.build("t1", "true")])
+        assert [body["metadata"]["shanyrak"] for body in player.posts()] == [str(lab.folder), str(other.folder)]
+        player.say("POST", "/api/jobs/", 500, "already exists")
+        player.say("GET", f"/api/jobs/{other.engine.id_of('t2')}", 200, json.dumps({**mine, "status": "RUNNING"}))
+        (reply,) = other.engine.launch([other.build("t2", "true")])
+        assert "not ours" in reply.refused
+    finally:
+        other.close()
 
 
 # ---- asked for again --------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from pathlib import Path
 from shanyrak.api import UnfitProblem
 
 MARK = "SHANYRAK_RAY"
-START_S = 180.0
+START_S = 600.0
 """Seconds that a head may take to start: one or two are usual, many more on a busy machine."""
 TRIES = 3
 """Ports are chosen free, and may be taken by another before Ray has them."""

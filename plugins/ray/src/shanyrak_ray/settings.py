@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+import re
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Settings(BaseModel):
@@ -12,19 +14,16 @@ class Settings(BaseModel):
 
     address: str = Field(
         default="http://127.0.0.1:8265",
-        pattern=r"^https?://[^/@\s]+/?$",
         description="where the dashboard of the Ray head answers",
     )
     token_file: str = Field(
         default="",
-        pattern=r"^(/.*)?$",
         description="an absolute path of a file, mode 0600, with the token of a cluster that asks for one; empty: none",
     )
     timeout: float = Field(default=20.0, gt=0, le=600, description="seconds that one call to Ray may take")
     parallel: int = Field(default=8, ge=1, le=64, description="submissions that are under way at once")
     spool: str = Field(
         default="",
-        pattern=r"^(/.*)?$",
         description="an absolute path of a folder that the controller and all nodes see under it; empty: the engine's own, "
         "for a cluster on this machine",
     )
@@ -46,3 +45,17 @@ class Settings(BaseModel):
     allow_other_users: bool = Field(
         default=False, description="run work that another OS user asked for; it runs as the user of the Ray cluster"
     )
+
+    @field_validator("address")
+    @classmethod
+    def _whole(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^/@\s]+/?", value):
+            raise ValueError("write it as http://HOST:8265, without a user or a path")
+        return value
+
+    @field_validator("spool", "token_file")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        if value and not value.startswith("/"):
+            raise ValueError("it must be an absolute path: the controller and other commands run in different folders")
+        return value
