@@ -36,7 +36,7 @@ def test_nothing_noted(spool: Spool) -> None:
 
 
 def test_what_is_noted(spool: Spool) -> None:
-    token(spool, began="7 n1 1764000000000\n", end="3 1764000005000\n")
+    token(spool, began="7 n1 1764000000000\n", end="3 1764000005000 0 .\n")
     note = spool.note("t", "")
     assert (note.claimed, note.job, note.node, note.began_ms, note.ended_ms, note.code) == (
         True, "7", "n1", 1764000000000, 1764000005000, 3,
@@ -45,13 +45,13 @@ def test_what_is_noted(spool: Spool) -> None:
 
 
 def test_no_clock_that_is_set_while_it_runs_changes_how_long_it_ran(spool: Spool) -> None:
-    token(spool, began="7 n1 1764000000000 50.25 1763999999\n", end=f"{'0 1763990000000 55.50':<63}\n")
+    token(spool, began="7 n1 1764000000000 50.25 1763999999\n", end=f"{'0 0 55.50':<62}.\n")
     note = spool.note("t", "")
-    assert (note.start_ms, note.ended_ms, note.ran_ms) == (1763999999000, 1763990000000, 5250)
+    assert (note.start_ms, note.ended_ms, note.ran_ms) == (1763999999000, 1764000005250, 5250)
 
 
 def test_an_end_without_a_beginning_costs_nothing(spool: Spool) -> None:
-    token(spool, began="", end="0 1764000005000 55.50")
+    token(spool, began="", end="0 1764000005000 55.50 .")
     assert (spool.note("t", "").ended_ms, spool.note("t", "").ran_ms) == (1764000005000, 0)
 
 
@@ -63,7 +63,17 @@ def test_a_half_written_beginning_is_none(spool: Spool, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0", "0 17x", "-1 1764000005000", "0 1764000005000 more", "0 17640000050\0", " " * 63]
+    "text",
+    [
+        "",
+        "0",
+        "0 17x 0 .",
+        "-1 1764000005000 0 .",
+        "0 1764000005000 more .",
+        "0 17640000050\0 .",
+        " " * 63,
+        "0 1764000005000 5.0",
+    ],
 )
 def test_a_half_written_end_is_none(spool: Spool, text: str) -> None:
     token(spool, began="7 n1 1764000000000\n", end=text)
@@ -71,7 +81,7 @@ def test_a_half_written_end_is_none(spool: Spool, text: str) -> None:
 
 
 def test_seconds_where_date_knows_no_milliseconds(spool: Spool) -> None:
-    token(spool, began="7 n1 1764000000%3N\n", end="0 1764000005")
+    token(spool, began="7 n1 1764000000%3N\n", end="0 1764000005 0 .")
     assert spool.note("t", "").began_ms in (1764000000000, 17640000003000), "the digit of %3N is no part of the time"
     assert spool.note("t", "").ended_ms == 1764000005000
 

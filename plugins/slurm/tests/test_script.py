@@ -170,7 +170,7 @@ def test_each_task_of_an_array_has_its_own_token(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("note", ["began", "end.part"])
+@pytest.mark.parametrize("note", ["began", "end"])
 def test_a_full_disk_starts_nothing(tmp_path: Path, note: str) -> None:
     text = script.script(launch("t", "touch", f"{tmp_path}/ran"), [("t", 0)], str(tmp_path))
     text = text.replace(f'>"$shanyrak_note/{note}" || exit', ">/dev/full || exit")
@@ -179,11 +179,33 @@ def test_a_full_disk_starts_nothing(tmp_path: Path, note: str) -> None:
 
 
 def test_the_note_of_the_end_takes_no_room_that_was_not_there_at_the_beginning(tmp_path: Path) -> None:
-    look = f"stat -c '%i %s %b' {tmp_path}/spool/t/end.part"
+    look = f"stat -c '%i %s %b' {tmp_path}/spool/t/end"
     assert run(tmp_path / "spool", launch("t", "sh", "-c", look)) == 0
     there = (tmp_path / "spool" / "t" / "end").stat()
     before = (tmp_path / "spool" / "t" / "stdout").read_text().split()
     assert before == [str(there.st_ino), "64", str(there.st_blocks)] and there.st_size == 64
+
+
+def test_the_end_is_noted_without_another_program(tmp_path: Path) -> None:
+    """What is killed between the work's end and the note of it would run again: that must be no time at all."""
+    text = script.script(launch("t", "true"), [("t", 0)], str(tmp_path))
+    before, after = text.split("wait $shanyrak_child\n", 1)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    text = f"{before}wait $shanyrak_child\nshanyrak_path={empty}\n{after}"
+    env = {**PATH, "SLURM_JOB_ID": "7", "SLURMD_NODENAME": "n1"}
+    assert subprocess.run(["/bin/sh", "-c", text], env=env, check=False).returncode == 0
+    assert note(tmp_path).ended_ms > 0
+
+
+def test_of_a_tree_that_is_killed_as_a_whole_no_end_is_noted(tmp_path: Path) -> None:
+    process = begin(tmp_path / "spool", launch("t", "sleep", "60"))
+    assert until(lambda: note(tmp_path / "spool").job == "7")
+    subprocess.run(["pkill", "-9", "-P", str(process.pid)], check=False)
+    time.sleep(0.2)
+    process.kill()
+    process.wait()
+    assert note(tmp_path / "spool").ended_ms == 0
 
 
 def test_what_is_noted_has_the_time_that_no_clock_moves_and_slurms_own_start(tmp_path: Path) -> None:
@@ -198,8 +220,8 @@ def test_a_script_whose_beginning_was_noted_in_its_place_starts_nothing(tmp_path
     """It claimed the token, then hung, and was given up."""
     text = script.script(launch("t", "touch", f"{tmp_path}/ran"), [("t", 0)], str(tmp_path))
     text = text.replace(
-        "shanyrak_now() {",
-        f"touch {tmp_path}/claimed; until [ -e {tmp_path}/go ]; do sleep 0.05; done\nshanyrak_now() {{",
+        "shanyrak_clock() {",
+        f"touch {tmp_path}/claimed; until [ -e {tmp_path}/go ]; do sleep 0.05; done\nshanyrak_clock() {{",
     )
     process = subprocess.Popen(["/bin/sh", "-c", text], env=PATH)
     assert until(lambda: (tmp_path / "claimed").exists())

@@ -50,7 +50,7 @@ class Scene:
             (self.spool.folder / "t" / name).write_text(text)
 
     def whole(self, code: int = 0) -> None:
-        self.notes(began=f"7 n1 {BEGAN}", end=f"{code} {ENDED}", life="")
+        self.notes(began=f"7 n1 {BEGAN}", end=f"{code} {ENDED} 0 .", life="")
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_of_a_second_start_that_was_turned_away_the_first_one_tells(scene: Scene
     second = replace(JOB, id="9", raw="9", state="FAILED", status=75 << 8)
     scene.notes(began=f"7 n1 {BEGAN}", life="")
     assert scene.verdict.of_end(ENTRY, second) is None
-    (scene.spool.folder / "t" / "end").write_text(f"4 {ENDED}")
+    (scene.spool.folder / "t" / "end").write_text(f"4 {ENDED} 0 .")
     end = scene.verdict.of_end(ENTRY, second)
     assert end and (end.exit_code, end.ran_ms) == (4, 5_000)
 
@@ -116,7 +116,7 @@ def test_a_token_that_was_given_up_has_no_end(scene: Scene) -> None:
 
 
 def test_what_was_stopped_is_stopped(scene: Scene) -> None:
-    scene.notes(began=f"7 n1 {BEGAN}", end=f"143 {ENDED}", life="")
+    scene.notes(began=f"7 n1 {BEGAN}", end=f"143 {ENDED} 0 .", life="")
     end = scene.verdict.of_end(replace(ENTRY, stopped=True), replace(JOB, state="CANCELLED", status=15))
     assert end and end.cause == "stopped"
     by_others = scene.verdict.of_end(ENTRY, replace(JOB, state="CANCELLED", status=15))
@@ -171,7 +171,7 @@ def test_a_start_by_an_old_state_is_not_the_run(scene: Scene) -> None:
     scene.notes(began=f"7 n1 {BEGAN}", life="")
     again = replace(JOB, state="CANCELLED", started_ms=BEGAN + 9_000)
     assert scene.verdict.of_end(ENTRY, again) is None
-    (scene.spool.folder / "t" / "end").write_text(f"0 {ENDED}")
+    (scene.spool.folder / "t" / "end").write_text(f"0 {ENDED} 0 .")
     end = scene.verdict.of_end(ENTRY, again)
     assert end and end.exit_code == 0
 
@@ -188,7 +188,7 @@ def test_a_start_that_slurmd_refused_since_the_first_one_runs_is_not_its_end(sce
         assert scene.verdict.of_end(ENTRY, refused) is None
     end = scene.verdict.of_end(ENTRY, refused)
     assert end and (end.cause, end.exit_code) == ("node", None), "what slurmd ended with it ran half of its time"
-    (scene.spool.folder / "t" / "end").write_text(f"0 {ENDED}")
+    (scene.spool.folder / "t" / "end").write_text(f"0 {ENDED} 0 .")
     end = scene.verdict.of_end(ENTRY, refused)
     assert end and (end.exit_code, end.ran_ms) == (0, 5_000)
 
@@ -199,10 +199,10 @@ def test_the_end_of_a_lost_job_is_not_that_of_the_one_that_has_its_number(
 ) -> None:
     """A node knows jobs by number: what it says of the old one, slurmctld takes for the new one's."""
     scene.program("scontrol", BOOT)
-    scene.notes(began=f"7 n1 {BEGAN}", end=f"5 {ENDED}", life="")
+    scene.notes(began=f"7 n1 {BEGAN}", end=f"5 {ENDED} 0 .", life="")
     end = scene.verdict.of_end(ENTRY, replace(JOB, state=state, status=status))
     assert end and (end.cause, end.exit_code) == ("", 5)
-    (scene.spool.folder / "t" / "end").write_text(f"143 {ENDED}")
+    (scene.spool.folder / "t" / "end").write_text(f"143 {ENDED} 0 .")
     end = scene.verdict.of_end(ENTRY, replace(JOB, state=state, status=status))
     assert end and (end.cause, end.exit_code) == ("node", None), "and ended the new one with it"
 
@@ -327,7 +327,7 @@ def test_sacct_is_asked_once_for_all_and_nobody_is_taken_for_another(scene: Scen
     for entry in entries:
         (scene.spool.folder / entry.token).mkdir()
         (scene.spool.folder / entry.token / "began").write_text(f"7 n1 {BEGAN}")
-    (scene.spool.folder / "t0" / "end").write_text(f"0 {ENDED}")
+    (scene.spool.folder / "t0" / "end").write_text(f"0 {ENDED} 0 .")
     ends = scene.verdict.of_missing(entries, NOW)
     assert [end.token for end in ends] == ["t0"], "of t1 the record is somebody else's, of t2 there is none"
     (call,) = calls.read_text().splitlines()

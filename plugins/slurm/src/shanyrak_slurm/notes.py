@@ -14,7 +14,7 @@ from pathlib import Path
 
 from shanyrak.api import EngineProblem, read_slice
 
-from shanyrak_slurm.written import Note, began_of, end_of, ran_of
+from shanyrak_slurm.written import Note, began_of, end_of
 
 GIVEN_UP = 0o500
 """Mode of the folder of a token that was given up. A script makes it with 0700."""
@@ -104,11 +104,12 @@ class Spool:
         if handle < 0:
             return Note()
         try:
-            began, end = began_of(self._text(handle, "began")), end_of(self._text(handle, "end"))
+            began = began_of(self._text(handle, "began"))
+            end = end_of(self._text(handle, "end"), began)
             return Note(
                 claimed=True, given_up=stat.S_IMODE(os.fstat(handle).st_mode) == GIVEN_UP,
                 job=began.job, node=began.node, began_ms=began.ms, start_ms=began.start_ms,
-                ended_ms=end.ms, code=end.code, ran_ms=ran_of(began, end),
+                ended_ms=end.ms, code=end.code, ran_ms=end.ran_ms,
                 launch=self._text(handle, "launch").strip()[:500], lives=_locked(handle, "life"),
             )  # fmt: skip
         finally:

@@ -36,13 +36,13 @@ mkdir "$shanyrak_note" 2>/dev/null || {{
 exec >"$shanyrak_note/stdout" 2>"$shanyrak_note/stderr" </dev/null
 exec 9>"$shanyrak_note/life"
 flock -n 9 2>/dev/null || {{ [ $? = 1 ] && sleep 1 && flock -n 9; }} || echo unlocked >&9  # who looks at it locks it, too
-shanyrak_now() {{
-    {{ read -r shanyrak_up shanyrak_idle </proc/uptime; }} 2>/dev/null || shanyrak_up=0  # no clock that is set moves it
-    echo "$(date +%s%3N) $shanyrak_up"
+shanyrak_clock() {{  # no clock that is set moves it
+    {{ read -r shanyrak_up shanyrak_idle </proc/uptime; }} 2>/dev/null || shanyrak_up=0
 }}
-printf '%-63s\\n' '' >"$shanyrak_note/end.part" || exit 1  # room for the note of the end, should the disk be full by then
+printf '%-63s\\n' '' >"$shanyrak_note/end" || exit 1  # room for the note of the end, should the disk be full by then
+shanyrak_clock
 set -C
-echo "$SLURM_JOB_ID ${{SLURMD_NODENAME:-$(hostname)}} $(shanyrak_now) ${{SLURM_JOB_START_TIME:-0}}" \\
+echo "$SLURM_JOB_ID ${{SLURMD_NODENAME:-$(hostname)}} $(date +%s%3N) $shanyrak_up ${{SLURM_JOB_START_TIME:-0}}" \\
     >"$shanyrak_note/began" || exit 1
 set +C
 never() {{
@@ -67,7 +67,11 @@ while kill -0 $shanyrak_child 2>/dev/null; do  # a signal ended the wait, not th
     shanyrak_code=$?
 done
 PATH=$shanyrak_path
-printf '%-63s\\n' "$shanyrak_code $(shanyrak_now)" 1<>"$shanyrak_note/end.part" && mv "$shanyrak_note/end.part" "$shanyrak_note/end"
+[ $shanyrak_code = 137 ] && sleep 1  # whoever kills all of a job kills this next
+shanyrak_clock
+[ "$shanyrak_up" = 0 ] && shanyrak_now=$(date +%s%3N)
+# At once, by no other program and in one write: what is killed between the work's end and this runs again.
+printf '%-62s.\\n' "$shanyrak_code ${{shanyrak_now:-0}} $shanyrak_up" 1<>"$shanyrak_note/end"
 exit $shanyrak_code
 """
 

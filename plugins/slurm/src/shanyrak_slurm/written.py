@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from shanyrak.api import Seen
 
 from shanyrak_slurm.jobs import exit_of
+
+NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Began(NamedTuple):
 class End(NamedTuple):
     code: int = 0
     ms: int = 0
-    up_ms: int = 0
+    ran_ms: int = 0
 
 
 def began_of(text: str) -> Began:
@@ -61,20 +64,18 @@ def began_of(text: str) -> Began:
     return Began(job, node, _ms(ms), _up(up), _ms(start))
 
 
-def end_of(text: str) -> End:
-    """`CODE MS UPTIME`; nothing for a part of it. The last may be 0 or missing: not known."""
+def end_of(text: str, began: Began) -> End:
+    """`CODE MS UPTIME .`; nothing for a part of it. Of the two times one may be 0: not known."""
     words = text.split()
-    if not (2 <= len(words) <= 3 and all(word.replace(".", "", 1).isdigit() for word in words) and words[0].isdigit()):
+    if not (
+        len(words) == 4 and words[3] == "." and words[0].isdigit() and words[1].isdigit() and NUMBER.fullmatch(words[2])
+    ):
         return End()
-    code, ms, up = (*words, "0")[:3]
-    return End(int(code), _ms(ms), _up(up))
-
-
-def ran_of(began: Began, end: End) -> int:
-    """How long it ran, by what no clock that is set moves, where both notes have that; 0 without one of them."""
-    if not (began.ms and end.ms):
-        return 0
-    return max(0, end.up_ms - began.up_ms if began.up_ms and end.up_ms else end.ms - began.ms)
+    code, ms, up = int(words[0]), _ms(words[1]), _up(words[2])
+    if up and began.up_ms:  # what no clock that is set moves
+        ran = max(0, up - began.up_ms)
+        return End(code, ms or began.ms + ran, ran)
+    return End(code, ms, max(0, ms - began.ms) if began.ms else 0)
 
 
 def _up(text: str) -> int:
