@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from shanyrak.control.doctor import Finding, examine
+from shanyrak.control.doctor import SILENT_MS, Finding, _attempts, examine
 from shanyrak.errors import UnfitProblem
 from shanyrak.plugins.manager import PluginManager
 from shanyrak.plugins.switches import Switches
-from shanyrak.testing.fakes import Bench, fake_plugin
+from shanyrak.testing.fakes import Bench, fake_plugin, settle
 
 
 def found(bench: Bench) -> dict[str, Finding]:
@@ -82,6 +82,21 @@ def test_an_engine_that_raises_is_a_finding_and_the_rest_goes_on(bench: Bench, e
 def test_nodes_that_are_down(bench: Bench) -> None:
     bench.engine().down("cpu-1")
     assert found(bench)["pool cpu"].words == "1 of 2 nodes are down: no heartbeat"
+
+
+def test_attempts_of_which_an_engine_knows_nothing(bench: Bench) -> None:
+    bench.run(), bench.run()
+    with bench.controller() as controller:
+        settle(controller)
+        bench.engine().hide(bench.engine().starts[1])
+        settle(controller)
+        assert list(_attempts(bench.site)) == []
+        bench.clock.advance(SILENT_MS + 60_000)
+        (finding,) = _attempts(bench.site)
+    assert finding.words == (
+        "of 1 attempt(s), of workload 2 first, its engine has not been able to tell for 6m what became"
+    )
+    assert found(bench)["pool cpu: what runs"].level == "warn"
 
 
 def test_an_account_that_does_not_balance(tmp_path: Path) -> None:

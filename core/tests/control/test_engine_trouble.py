@@ -69,11 +69,13 @@ def test_unknown_is_not_dead(bench: Bench) -> None:
         with bench.site.journal.read() as rows:
             since = rows.one("SELECT unknown_since FROM attempt")
         assert since is not None and 0 < since[0] < bench.clock.wall
+        assert "what became of 1 attempt(s)" in bench.site.why(1)["reasons"][1]["words"]
     with bench.controller() as controller:  # a restart learns nothing either
         settle(controller)
         assert bench.state(1) == "running/running"
         engine.hide(engine.starts[0], False)
         settle(controller)
+        assert [reason["rule"] for reason in bench.site.why(1)["reasons"]] == ["running"]
         engine.finish(engine.starts[0])
         settle(controller)
     assert bench.state(1) == "done/ok" and len(engine.starts) == 1
@@ -235,7 +237,7 @@ def test_why_names_the_trouble_of_an_engine_that_does_not_take_or_tell(bench: Be
         settle(controller)
         assert bench.site.why(2)["words"] == "its engine gave no answer yet: the engine: no route."
         running, silent = bench.site.why(1)["reasons"]
-        assert running["rule"] == "running" and "has said nothing of it since" in silent["words"]
+        assert running["rule"] == "running" and "has not been able to tell for" in silent["words"]
         assert silent["change"] == "see `shanyrak doctor`"
 
 

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shanyrak.control.decider import find_policy
 from shanyrak.errors import Problem
+from shanyrak.model.quantities import duration_words
 
 if TYPE_CHECKING:
     from shanyrak.control.site import Site
     from shanyrak.plugins.manager import PluginManager
 
 LOW_DISK = 1 << 30
+SILENT_MS = 300_000
+"""How long an engine may not know of an attempt before that is a matter for a person."""
 
 
 class Finding(NamedTuple):
@@ -37,7 +40,7 @@ def examine(folder: Path, manager: PluginManager) -> list[Finding]:
     except Problem as problem:
         return [*findings, Finding("bad", problem.what, problem.why, problem.fix)]
     try:
-        for look in (_folder, _journal, _sectors, _policy, _engines, _controller, _disk):
+        for look in (_folder, _journal, _sectors, _policy, _engines, _attempts, _controller, _disk):
             findings += _safely(look, site)
     finally:
         site.close()
@@ -147,6 +150,22 @@ def _engines(site: Site) -> Iterator[Finding]:
             yield Finding("warn", f"pool {name}", f"{len(down)} of {len(nodes)} nodes are down: {down[0].reason}")
         else:
             yield Finding("ok", f"pool {name}", f"engine {engine}: {len(nodes)} node(s) up")
+
+
+def _attempts(site: Site) -> Iterator[Finding]:
+    """Those of which their engines know nothing: no rule ends them, so that nothing runs twice, and a person may have to look."""
+    now = site.journal.now()
+    with site.journal.read() as rows:
+        known = rows.all(
+            "SELECT p.name, COUNT(*), MIN(a.unknown_since), MIN(w.id) FROM attempt a JOIN workload w ON w.id = a.workload"
+            " JOIN pool p ON p.id = w.pool WHERE a.open = 1 AND a.unknown_since > 0 AND a.unknown_since <= ?"
+            " GROUP BY p.name ORDER BY p.name",
+            (now - SILENT_MS,),
+        )
+    for pool, count, since, first in known:
+        words = f"of {count} attempt(s), of workload {first} first, its engine has not been able to tell for"
+        words += f" {duration_words(now - since)} what became"
+        yield Finding("warn", f"pool {pool}: what runs", words, "see that the nodes they ran on are up and answer")
 
 
 def _controller(site: Site) -> Iterator[Finding]:

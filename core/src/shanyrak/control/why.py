@@ -70,6 +70,7 @@ def why(site: Site, id_: int) -> dict[str, Any]:
     Of what waits, also its `class`, and what that is promised (`promise`, in words). `preemption`: lines on what is
     stopped for it, or on what it is or was stopped for. Raises UsageProblem for an unknown id.
     """
+    now_ms = site.journal.now()
     with site.journal.read() as rows:
         row = rows.one("SELECT state, reason, words FROM workload WHERE id = ?", (id_,))
         if row is None:
@@ -77,18 +78,13 @@ def why(site: Site, id_: int) -> dict[str, Any]:
         state, reason, words = row
         nearest = _nearest(rows, id_) or _task_logs(rows, id_, reason)
         told = _preemption(rows, id_)
-        silent = rows.one(
-            "SELECT MIN(unknown_since) FROM attempt WHERE workload = ? AND open = 1 AND unknown_since != 0", (id_,)
-        )
+        silent = _unknown(rows, id_, now_ms)
     answer: dict[str, Any] = {"id": id_, "state": state, "words": words, "reasons": []}
     if told:
         answer["preemption"] = told
     if state != states.QUEUED:
         entry = {"rule": reason, "words": words, "change": nearest or _afterwards(state, reason)}
-        answer["reasons"].append(entry)
-        if silent and silent[0]:
-            words = f"its engine has said nothing of it since {instant_words(silent[0])}, and nothing is concluded from that"
-            answer["reasons"].append({"rule": "unknown", "words": words, "change": "see `shanyrak doctor`"})
+        answer["reasons"] += [entry, *silent]
         return answer
     now = moment(site)
     answer |= _class(site, id_)
@@ -128,6 +124,18 @@ def _class(site: Site, id_: int) -> dict[str, str]:
     else:
         words = f"work that is first in line is promised a start from {params['promise_units']} units on; this takes {units}"
     return {"class": name, "promise": words}
+
+
+def _unknown(rows: Rows, id_: int, now: int) -> list[dict[str, str]]:
+    """That the engine cannot tell what became of some attempts, if that is so: nothing is concluded of them until it can."""
+    found = rows.one(
+        "SELECT COUNT(*), MIN(unknown_since) FROM attempt WHERE workload = ? AND open = 1 AND unknown_since > 0", (id_,)
+    )
+    if found is None or not found[0]:
+        return []
+    silence = duration_words(max(0, now - found[1]))
+    words = f"its engine has not been able to tell for {silence} what became of {found[0]} attempt(s)"
+    return [{"rule": "unknown", "words": words, "change": "see `shanyrak doctor`, and the nodes they ran on"}]
 
 
 def _preemption(rows: Rows, id_: int) -> list[str]:
