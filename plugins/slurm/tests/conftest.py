@@ -25,13 +25,13 @@ USERS = ("nobody", "daemon") if os.geteuid() == 0 else ()
 
 
 @contextmanager
-def running(accounting: bool, rest: bool) -> Iterator[Cluster]:
-    """A cluster in a folder that all users reach, which pytest's own are not."""
+def running(accounting: bool, rest: bool, **settings: str) -> Iterator[Cluster]:
+    """A cluster in a folder that all users reach, which pytest's own are not; `settings` of slurm.conf."""
     if missing := lacking(accounting, rest):
         pytest.skip(f"Slurm's {missing} is not installed here")
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
     try:
-        with Cluster(folder, accounting=accounting, rest=rest, users=USERS) as cluster:
+        with Cluster(folder, accounting=accounting, rest=rest, users=USERS, settings=settings) as cluster:
             yield cluster
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -46,8 +46,9 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def accounting() -> Iterator[Cluster]:
-    """The same with slurmdbd; the user of the tests and `USERS` have the account `default`."""
-    with running(accounting=True, rest=not lacking(rest=True)) as there:
+    """The same with slurmdbd; the user of the tests and `USERS` have the account `default`. It requeues nothing by itself, so
+    that slurmrestd is used whatever its version."""
+    with running(accounting=True, rest=not lacking(rest=True), JobRequeue="0") as there:
         yield there
 
 

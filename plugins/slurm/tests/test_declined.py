@@ -99,12 +99,18 @@ def test_a_token_for_slurmrestd_that_is_wrong_or_old_loses_nothing(accounting: C
     with engine(accounting, rest_key=str(wrong), **rest) as made:
         with pytest.raises(EngineProblem, match="jwt_key, that clocks agree"):
             made.launch([launch("doubt", "sleep", "1", **GPU)])
-        assert made.launch([launch("doubt", "sleep", "1", **GPU)]) == [], (
-            "slurmctld hung up: nobody can say what it took"
-        )
+        try:
+            assert made.launch([launch("doubt", "sleep", "1", **GPU)]) == []
+            taken = "nobody can say"  # slurmctld 22.05 hangs up on such a token, and nothing else is to be seen; 24.11 tells
+        except EngineProblem as problem:
+            taken = "no"
+            assert "authentication" in str(problem)
         wrong.write_bytes((accounting.conf.parent / "jwt.key").read_bytes())
         (answer,) = made.launch([launch("sure", "true", workload=2, **GPU)])
         assert answer.handle and ended(made, "sure")[0].exit_code == 0
         assert until(lambda: bool(made.launch([launch("doubt", "sleep", "1", **GPU)])))
-        (given_up,) = made.launch([launch("doubt", "sleep", "1", **GPU)])
-        assert "given up" in given_up.refused
+        (answer,) = made.launch([launch("doubt", "sleep", "1", **GPU)])
+        if taken == "no":
+            assert answer.handle and ended(made, "doubt")[0].exit_code == 0
+        else:
+            assert "given up" in answer.refused

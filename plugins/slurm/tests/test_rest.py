@@ -211,7 +211,7 @@ def test_where_old_versions_would_requeue_jobs_sbatch_is_used(
 
 
 AS_ASKED = {
-    "JobName", "JobState", "Requeue", "TimeLimit", "Partition", "ReqNodeList", "NumTasks", "CPUs/Task", "MinMemoryNode",
+    "JobName", "Requeue", "TimeLimit", "Partition", "ReqNodeList", "NumTasks", "CPUs/Task", "MinMemoryNode",
     "TresPerNode", "NtasksPerN:B:S:C", "Licenses", "StdErr", "StdOut", "WorkDir", "ArrayTaskThrottle", "Account", "QOS",
 }  # fmt: skip
 

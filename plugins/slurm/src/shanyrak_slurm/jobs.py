@@ -34,7 +34,7 @@ NEVER_FITS = frozenset({"BadConstraints", "PartitionNodeLimit", "PartitionTimeLi
 """Reasons for which a job waits, or failed, that no waiting changes."""
 NODES_FAULT = ("JobLaunchFailure", "SystemFailure", "Prolog", "RaisedSignal")
 """How the reasons begin for which a job failed on its node, and not its work, whose end our script outlives: that a signal
-ended the script is the first to Slurm before 23.11, the last (`RaisedSignal:9(Killed)`) to later ones."""
+ended the script is the first to Slurm 22.05, the last (`RaisedSignal:9(Killed)`) to 24.11."""
 
 
 @dataclass(frozen=True, slots=True)
