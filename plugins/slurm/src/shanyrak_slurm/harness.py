@@ -25,6 +25,7 @@ from shanyrak.testing.engine_harness import EngineHarness
 from shanyrak.testing.harness import eventually
 
 from shanyrak_slurm.engine import SlurmEngine
+from shanyrak_slurm.jobs import TWICE
 from shanyrak_slurm.settings import Settings
 from shanyrak_slurm.trial import Cluster
 from shanyrak_slurm.verdict import DOUBT_MS
@@ -42,7 +43,7 @@ def tended(cluster: Cluster) -> Iterator[None]:
             with suppress(EngineProblem):
                 said = cluster.run("sinfo", "-h", "-N", "-o", "%N|%E")
                 for node, _, reason in (line.partition("|") for line in said.splitlines()):
-                    if reason == "Duplicate jobid":
+                    if reason in TWICE:
                         cluster.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
 
     thread = threading.Thread(target=tend)

@@ -30,6 +30,9 @@ HEALTHY = frozenset(
     ["idle", "mixed", "mix", "allocated", "alloc", "completing", "comp", "reserved", "resv", "planned", "plnd"]
 )
 """States of nodes that take work, now or when there is room."""
+TWICE = frozenset({"Duplicate jobid", "batch job complete failure"})
+"""Reasons for which Slurm drains a node that a slurmctld, come back without its newest jobs, gave a number that runs there.
+The second is what 20.11 says."""
 NEVER_FITS = frozenset({"BadConstraints", "PartitionNodeLimit", "PartitionTimeLimit", "PartitionConfig"})
 """Reasons for which a job waits, or failed, that no waiting changes."""
 NODES_FAULT = ("JobLaunchFailure", "SystemFailure", "Prolog", "RaisedSignal")

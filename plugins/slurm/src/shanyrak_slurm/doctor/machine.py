@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from shanyrak_slurm.cli import Cli
 from shanyrak_slurm.config import requeues
 from shanyrak_slurm.doctor.finding import Case, Finding
+from shanyrak_slurm.jobs import TWICE
 from shanyrak_slurm.machine import Machine
 
 
@@ -33,7 +34,7 @@ def gpus_and_nodes(case: Case) -> Iterator[Finding]:
             yield Finding("lacks", subject, f"{len(there) - len(up)} of {len(there)} are not up", "see `sinfo -R`")
         else:
             yield Finding("good", subject, f"{len(up)} are up, with {least} {pool.unit} and more each")
-        if lost := [host.name for host in machine.hosts if host.reason == "Duplicate jobid"]:
+        if lost := [host.name for host in machine.hosts if host.reason in TWICE]:
             yield Finding("lacks", subject, f"{', '.join(lost)} drained since slurmctld died and gave ids of lost jobs again",
                           f"scontrol update NodeName={','.join(lost)} State=RESUME, or let the health check do so")  # fmt: skip
 
