@@ -44,6 +44,10 @@ MISTAKES = [
     (("window", "remove", "9"), 2, ("window 9",)),
     (("policy", "activate", "eassy"), 3, ("eassy", "easy")),
     (("plugin", "info", "locl"), 2, ("locl",)),
+    (("run", "--project", "ada", "--name", "a\udcff", "--", "true"), 2, ("'name'", "not valid text")),
+    (("node", "drain", "cpu", "--reason", "a\udcff"), 2, ("reason", "no journal keeps")),
+    (("pause", "a\udcff"), 2, ("the project", "no journal keeps")),
+    (("ps", "--project", "a\udcff"), 2, ("the project", "no journal keeps")),
     (("pss",), 2, ("did you mean `ps`",)),
     (("ps", "--jsn"), 2, ("--json",)),
 ]
@@ -65,6 +69,13 @@ def test_a_mistake_is_one_line_and_changes_nothing(pristine, args, code, parts):
     for part in parts:
         assert part.lower() in line
     assert events(pristine) == before
+
+
+@pytest.mark.parametrize("field", ["name", "key", "cwd", "env.A"])
+def test_a_zero_in_a_file_is_named(site, tmp_path, field):
+    spec = tmp_path / "spec.toml"
+    spec.write_text(f'project = "ada"\ncommand = ["true"]\n{field} = "/a\\u0000b"\n')
+    assert f"'{field}': a zero byte cannot stand in it" in site("run", "--file", spec, code=2).line
 
 
 def test_an_unknown_field_in_a_file_is_named_with_the_one_that_was_meant(site, tmp_path):

@@ -115,13 +115,18 @@ def place(data: dict[str, Any]) -> None:
     except FileNotFoundError:
         raise UsageProblem("the working folder", "it is not there any more", "go to one that is") from None
     cwd = data.get("cwd") or str(here)
-    data["cwd"] = str((here / str(cwd)).resolve()) if isinstance(cwd, str) else cwd
+    data["cwd"] = _from(here, cwd)
     outputs = data.get("outputs")
     if isinstance(outputs, list):
-        data["outputs"] = [str((here / one).resolve()) if isinstance(one, str) else one for one in outputs]
+        data["outputs"] = [_from(here, one) for one in outputs]
     env = data.setdefault("env", {})
     if isinstance(env, dict):
         env.setdefault("PATH", os.environ.get("PATH", os.defpath))
+
+
+def _from(here: Path, path: Any) -> Any:
+    """A path as it is meant here; what cannot be one is left to the check of the request."""
+    return str((here / path).resolve()) if isinstance(path, str) and "\0" not in path else path
 
 
 def _pair(text: str) -> tuple[str, str]:
