@@ -76,7 +76,7 @@ class SqliteStore:
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
                 raise UnfitProblem(
                     f"the journal {self.url}",
-                    f"it cannot be made ({error.strerror.lower()})",
+                    f"it cannot be made ({str(error.strerror).lower()})",
                     "name a file in a folder that is there",
                 ) from error
         with self._explained():
