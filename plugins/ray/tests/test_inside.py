@@ -112,9 +112,10 @@ def test_a_script_finds_its_ray_and_its_exit_code_comes_back(short, wait_for):
         "SHANYRAK_UNITS": "2,2",
         "SHANYRAK_NODES": "a,b",
         "TMPDIR": str(long),
+        "PYTHONPATH": str(long),  # this, too, is in the environment of all that it starts
     }
     done = start(short, sys.executable, "-c", SCRIPT + "raise SystemExit(5)", **allocation)
-    said, _ = done.communicate(timeout=300)
+    said, _ = done.communicate(timeout=900)
     assert done.returncode == 5, said
     assert '[2, 4.0, "4,5"]' in said or '[2, 4.0, "6,7"]' in said
     wait_for(lambda: not rays(str(short)), "nothing of Ray is left")
@@ -126,7 +127,7 @@ def test_a_script_finds_its_ray_and_its_exit_code_comes_back(short, wait_for):
 def test_two_of_them_do_not_meet(short, wait_for):
     script = "import os, ray; ray.init(log_to_driver=False); print('CPU', ray.cluster_resources()['CPU'], flush=True)"
     both = [start(short, sys.executable, "-c", script, SHANYRAK_UNITS=units) for units in ("2", "3")]
-    said = [one.communicate(timeout=300)[0] for one in both]
+    said = [one.communicate(timeout=900)[0] for one in both]
     assert ["CPU 2.0" in said[0], "CPU 3.0" in said[1]] == [True, True], said
     wait_for(lambda: not rays(str(short)), "nothing of Ray is left")
 
@@ -139,7 +140,7 @@ def test_whatever_ends_it_nothing_of_ray_is_left(short, wait_for, number):
     wait_for((short / "up").exists, "the script runs")
     assert len(rays(str(short))) > 3
     going.send_signal(number)
-    going.communicate(timeout=300)
+    going.communicate(timeout=900)
     assert going.returncode in (143, -signal.SIGKILL)
     sleeps = f"TMPDIR={short}"
     wait_for(lambda: [pid for pid in rays(sleeps) if b"sleep" not in cmdline(pid)] == [], "nothing of Ray is left")

@@ -47,10 +47,15 @@ def test_it_runs_what_it_is_given_and_ray_is_told_nothing_of_it(head, real_lab, 
     assert written and not [path for path, content in written.items() if b"s3cret-of-t1" in content]
 
 
-def test_the_doctor_asks_each_node_whether_it_sees_the_spool(head, real_lab, tmp_path):
+def test_the_doctor_asks_each_node_whether_it_sees_the_spool(head, real_lab, tmp_path, wait_for):
     lab = real_lab(head)
     (tmp_path / "spool").mkdir()
     settings = lab.settings.model_copy(update={"spool": str(tmp_path / "spool")})
+    over = {"SUCCEEDED", "FAILED", "STOPPED"}
+    wait_for(
+        lambda: {job["status"] for job in lab.engine.ray.jobs().values()} <= over,
+        "Ray sees that work of other tests is over",
+    )
     found = doctor.examine(settings, tmp_path)
     assert {one.level for one in found} == {"ok"}, found
     assert list((tmp_path / "spool").glob("jobs/*/*")) == [] == list(tmp_path.glob("doctor"))

@@ -66,6 +66,7 @@ class Node:
             "RAY_AUTH_TOKEN": self.token,
             "RAY_enable_worker_prestart": "0",
             **(environment or {}),
+            "TMPDIR": str(folder / "tmp"),  # what its processes leave there when they are killed goes with the folder
             MARK: self.mark,
         }
 
@@ -93,10 +94,15 @@ class Node:
 
     def join(self, address: str) -> None:
         """Start a node of the head at that address. UnfitProblem with Ray's own words when it does not start."""
-        (port,) = _free_ports(1)
-        done = self._start(f"--address={address}", f"--dashboard-agent-listen-port={port}")
-        if done.returncode != 0:
-            raise UnfitProblem("Ray", f"a node of it does not start: {_said(done.stdout + done.stderr)}")
+        words = ""
+        for _ in range(TRIES):
+            (port,) = _free_ports(1)
+            done = self._start(f"--address={address}", f"--dashboard-agent-listen-port={port}")
+            if done.returncode == 0:
+                return
+            words = done.stdout + done.stderr
+            self.kill(work=False)
+        raise UnfitProblem("Ray", f"a node of it does not start: {_said(words)}")
 
     def kill(self, *, work: bool = True) -> None:
         """SIGKILL to each of its processes; without `work`, to all but those that keep attempts of the engine."""
@@ -112,6 +118,7 @@ class Node:
                 continue
 
     def _start(self, *options: str) -> subprocess.CompletedProcess[str]:
+        Path(self.env["TMPDIR"]).mkdir(exist_ok=True)
         words = [
             ray_program(), "start", *options, f"--temp-dir={self.folder / 'ray'}", "--min-worker-port=0",
             "--max-worker-port=0", "--disable-usage-stats", *self.options,

@@ -40,7 +40,7 @@ class Part:
 
     def environment(self) -> dict[str, str]:
         """Its GPUs, and where this Python finds what is installed."""
-        kept = {key: value for key, value in os.environ.items() if key in ("PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR")}
+        kept = {key: value for key, value in os.environ.items() if key in ("PYTHONPATH", "LD_LIBRARY_PATH")}
         return {**kept, "CUDA_VISIBLE_DEVICES": ",".join(self.gpus)}
 
 
