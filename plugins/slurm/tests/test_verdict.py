@@ -240,6 +240,15 @@ def test_what_had_ended_before_its_walltime_did_not_run_past_it(scene: Scene) ->
         assert end and end.cause == "walltime", "it was told to end, and did so in order"
 
 
+@pytest.mark.parametrize("code", [143, 137])
+def test_what_was_ended_at_its_walltime_on_a_node_whose_clock_is_slow_is_not_tried_again(
+    scene: Scene, code: int
+) -> None:
+    scene.notes(began=f"7 n1 {BEGAN - 600_000}", end=f"{code} {ENDED - 600_000} 0 .", life="")
+    end = scene.verdict.of_end(ENTRY, replace(JOB, state="TIMEOUT"))
+    assert end and end.cause == "walltime"
+
+
 def test_where_slurm_tells_jobs_when_they_started_clocks_of_nodes_do_not_matter(scene: Scene) -> None:
     """A node whose clock is ten minutes slow, and one that is ten minutes fast."""
     start = JOB.started_ms // 1000
@@ -277,6 +286,7 @@ def test_what_is_dead_while_slurm_shows_it_running_is_told_by_its_lock(scene: Sc
     assert end and (end.state, end.fenced) == ("absent", True) and "n1" in end.words
     assert scene.verdict.of_ghost(ENTRY, replace(RUNNING, state="COMPLETING")) is None, "Slurm is about to tell"
     scene.program("scontrol", "echo 'BOOT_TIME = 2025-11-24T15:00:00'")
+    scene.verdict.begin()
     assert scene.verdict.of_ghost(ENTRY, RUNNING) is None, "slurmctld has been there all the time"
 
 

@@ -28,6 +28,8 @@ ORPHAN_MS = 30_000
 """How long after slurmctld lost it a job's node has ended it, if the node answers."""
 TERMINATED = 128 + 15
 """The code of work that was ended by SIGTERM, as a shell gives it."""
+KILLED = 128 + 9
+"""The same of SIGKILL."""
 HEARSAY = frozenset({"COMPLETED", "FAILED", "CANCELLED", "OUT_OF_MEMORY"})
 """Ends that slurmctld hears of from nodes, which know jobs by their number alone."""
 RESTARTED = "Slurm's controller restarted, and ended it"
@@ -212,7 +214,8 @@ def _notes_tell(entry: Entry, job: Job, note: Note) -> bool:
     if job.state in ("COMPLETED", "FAILED"):
         return job.status != note.code << 8
     if job.state == "TIMEOUT" or (job.state == "CANCELLED" and entry.over):
-        return note.ended_ms < job.started_ms + entry.walltime_ms  # it was over, and slurmctld did not know
+        # It was over, and slurmctld did not know. What was ended was ended for its walltime, whatever its node's clock says.
+        return note.code not in (TERMINATED, KILLED) and note.ended_ms < job.started_ms + entry.walltime_ms
     if job.state == "CANCELLED":
         return not entry.stopped and note.code != TERMINATED
     return note.job != job.raw or (job.state == "NODE_FAIL" and note.code == 0)
