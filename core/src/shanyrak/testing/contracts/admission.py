@@ -71,6 +71,12 @@ def refusals(answers: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
     return [refusal for answer in answers for refusal in answer]
 
 
+def changed(asked: list[dict[str, Any]], before: list[Any], after: list[Any]) -> list[tuple[Any, Any, Any]]:
+    """The first request that is judged otherwise, with both judgements: pytest would compare all of them for minutes."""
+    pairs = zip(asked, before, after, strict=True)
+    return [(request, one, other) for request, one, other in pairs if one != other][:1]
+
+
 def test_it_judges_every_request_without_failing(trial: Trial, answers: list[list[dict[str, Any]]]) -> None:
     """One that raises is a refusal under `plugin.NAME`: safe, but a defect. Odd and missing fields of a spec are no reason."""
     failed = [one["words"] for one in refusals(answers) if one["rule"] == f"plugin.{trial.name}"]
@@ -96,14 +102,14 @@ def test_its_inputs_are_data(answers: list[list[dict[str, Any]]]) -> None:
 def test_it_is_pure(trial: Trial, answers: list[list[dict[str, Any]]]) -> None:
     """Another process, at another time, in another zone, with another hash seed: the same judgement of the same request."""
     again = ask(trial, REQUESTS, clock=1.9e9, TZ="Pacific/Auckland", PYTHONHASHSEED="7", LANG="C", HOME="/nowhere")
-    assert again == answers
+    assert changed(REQUESTS, answers, again) == []
 
 
 def test_what_was_asked_before_changes_nothing(trial: Trial, answers: list[list[dict[str, Any]]]) -> None:
     """The same requests in another order, some twice."""
     order = list(range(len(REQUESTS)))[::-1] + [0, 0, len(REQUESTS) // 2]
-    again = ask(trial, [REQUESTS[at] for at in order])
-    assert again == [answers[at] for at in order]
+    asked = [REQUESTS[at] for at in order]
+    assert changed(asked, [answers[at] for at in order], ask(trial, asked)) == []
 
 
 def test_it_fails_closed(trial: Trial) -> None:
