@@ -45,6 +45,17 @@ def test_a_program_that_may_not_be_run(tmp_path: Path, write: Write) -> None:
         slurm(tmp_path).run("sinfo")
 
 
+def test_a_conf_that_is_not_there(tmp_path: Path, write: Write) -> None:
+    """Slurm's programs look for another one for as long as they may; nothing was asked of anybody."""
+    write("sinfo", "exec sleep 60")
+    settings = Settings(programs=str(tmp_path), conf=str(tmp_path / "slurm.conf"))
+    with pytest.raises(
+        EngineProblem, match=r"slurm.conf: no such file can be read. Set \[plugins.slurm\] conf"
+    ) as caught:
+        Slurm(settings).run("sinfo")
+    assert untaken(caught.value)
+
+
 def test_a_program_that_hangs(tmp_path: Path, write: Write) -> None:
     write("sinfo", "exec sleep 60")
     with pytest.raises(Unreachable, match=r"no answer in 0.2 s. See `scontrol ping`"):

@@ -38,10 +38,12 @@ def ray_program() -> str:
     """Where the command `ray` of this Python is. UnfitProblem when it is not installed, or without its dashboard."""
     path = Path(sys.executable).with_name("ray")
     if not path.exists():
-        raise UnfitProblem("Ray", "it is not installed beside this Python", "pip install 'shanyrak-ray[ray]'")
+        raise UnfitProblem(
+            "Ray", "it is not installed beside this Python", "install it: `pip install 'shanyrak-ray[ray]'`"
+        )
     if find_spec("aiohttp_cors") is None:
         why = "it is installed beside this Python without its dashboard, which takes jobs"
-        raise UnfitProblem("Ray", why, "pip install 'shanyrak-ray[ray]'")
+        raise UnfitProblem("Ray", why, "install it: `pip install 'shanyrak-ray[ray]'`")
     return str(path)
 
 

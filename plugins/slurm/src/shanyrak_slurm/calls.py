@@ -76,6 +76,9 @@ class Slurm:
         """
         path = str(Path(self.settings.programs, program)) if self.settings.programs else program
         limit = timeout or self.settings.timeout
+        conf = self._environment.get("SLURM_CONF", "")
+        if conf and not os.access(conf, os.R_OK):  # Slurm would look elsewhere for minutes
+            raise EngineProblem(conf, "no such file can be read", "set [plugins.slurm] conf to the site's slurm.conf")
         try:
             done = subprocess.run(
                 [path, *arguments], input=stdin, capture_output=True, text=True, errors="replace", timeout=limit,
