@@ -64,6 +64,16 @@ def test_an_ordinary_end_is_slurms(scene: Scene) -> None:
     assert end and (end.exit_code, end.cause, end.ended_ms) == (3, "", ENDED + 5)
 
 
+@pytest.mark.parametrize(("noted_ms", "charged_ms"), [(0, 0), (300, 300), (999_000, 999)])
+def test_what_ran_within_one_of_slurms_seconds_ran_as_long_as_its_script_measured(
+    scene: Scene, noted_ms: int, charged_ms: int
+) -> None:
+    """And whoever writes something else in the notes of their own work gains nothing by it."""
+    scene.notes(began=f"7 n1 {BEGAN}", end=f"0 {BEGAN + noted_ms} 0 .", life="")
+    end = scene.verdict.of_end(ENTRY, replace(JOB, started_ms=BEGAN, ended_ms=BEGAN))
+    assert end and (end.state, end.exit_code, end.ran_ms) == ("ended", 0, charged_ms)
+
+
 @pytest.mark.parametrize(
     ("state", "cause"), [("TIMEOUT", "walltime"), ("NODE_FAIL", "node"), ("OUT_OF_MEMORY", "memory")]
 )

@@ -32,6 +32,7 @@ KILLED = 128 + 9
 """The same of SIGKILL."""
 HEARSAY = frozenset({"COMPLETED", "FAILED", "CANCELLED", "OUT_OF_MEMORY"})
 """Ends that slurmctld hears of from nodes, which know jobs by their number alone."""
+SECOND_MS = 1_000
 RESTARTED = "Slurm's controller restarted, and ended it"
 RESTART_MS = 60_000
 """How long after its start slurmctld may still find out that jobs ran which it did not know of."""
@@ -70,11 +71,12 @@ class Verdict:
         if note.job and note.job != job.raw:
             return None
         if job.state not in HEARSAY or (end.cause == "stopped" and entry.stopped):
-            return end
+            return _exact(end, note)
         if not note.job:
             return self._of_unbegun(entry, job, end, note)
         if not note.ended_ms and (note.lives or _another(job, note)):
             return None
+        end = _exact(end, note)
         if end.cause == "walltime" or (note.ended_ms and end.cause != "stopped"):
             return end
         return self._unless_restarted(job, end)
@@ -195,6 +197,12 @@ class Verdict:
         return Seen(
             entry.token, "absent", words=f"Slurm lost it while it ran on {note.node}, which ended it", fenced=fenced
         )
+
+
+def _exact(end: Seen, note: Note) -> Seen:
+    """That end, with the part of a second that its script measured: Slurm's times are whole seconds, and what began and ended
+    within one would have run for none. Never less than Slurm's: whose work it was can write in the notes."""
+    return replace(end, ran_ms=max(end.ran_ms, min(note.ran_ms, end.ran_ms + SECOND_MS - 1)))
 
 
 def _another(job: Job, note: Note) -> bool:
