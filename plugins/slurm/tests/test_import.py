@@ -138,7 +138,7 @@ def test_a_job_over_the_end_of_a_month_is_charged_to_both_and_counted_once(accou
 def test_a_requeued_job_is_each_of_its_runs(accounting: Cluster, office: Make) -> None:
     jobs, here = Jobs(accounting, "again"), office(accounting)
     here.site.add_project("again", "university", "Again")
-    job = jobs.submit("--requeue", "--gres=gpu:1", script="sleep 2")
+    job = jobs.submit("--requeue", "--gres=gpu:1", script='[ -n "$SLURM_RESTART_COUNT" ] || sleep 300')
     assert until(lambda: any("RUNNING" in line for line in jobs.states()))
     accounting.run("scontrol", "requeue", job)
     assert until(lambda: "PENDING" in accounting.run("squeue", "-h", "-j", job, "-o", "%T"))

@@ -208,15 +208,16 @@ def test_no_slurmctld(cluster: Cluster, office: Make) -> None:
 
 
 def test_a_token_that_has_expired(
-    cluster: Cluster, office: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    accounting: Cluster, office: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not cluster.rest_url:
+    """Where slurmrestd takes submissions, whatever its version."""
+    if not accounting.rest_url:
         pytest.skip("slurmrestd is not installed here")
     key = tmp_path / "key"
-    key.write_bytes((cluster.conf.parent / "jwt.key").read_bytes())
+    key.write_bytes((accounting.conf.parent / "jwt.key").read_bytes())
     key.chmod(0o600)
-    rest = {"transport": "rest", "rest_url": cluster.rest_url, "rest_key": str(key), "placement": "slurm"}
-    here = office(cluster, slurm=rest)
+    rest = {"transport": "rest", "rest_url": accounting.rest_url, "rest_key": str(key), "placement": "slurm"}
+    here = office(accounting, slurm=rest)
     id_ = submitted(here)
     with monkeypatch.context() as old:
         old.setattr(tokens, "LIFE_S", -60)

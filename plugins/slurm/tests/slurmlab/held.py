@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shanyrak.api import EngineProblem
 from shanyrak_slurm.trial import Cluster
 
 from slurmlab.office import until
@@ -53,8 +54,18 @@ def clear(cluster: Cluster, projects: list[str], sectors: list[str]) -> None:
     for name in PEOPLE:
         if name in known:
             cluster.run("sacctmgr", "-i", "delete", "user", name)
-    for name in there:
-        cluster.run("sacctmgr", "-i", "delete", "account", name)
+    for name in there:  # slurmdbd hears of the ends of jobs after squeue
+        assert until(lambda name=name: _deleted(cluster, name)), name
     for name in projects:
         if f"shanyrak_{name}" in qos(cluster):
             cluster.run("sacctmgr", "-i", "delete", "qos", f"shanyrak_{name}")
+
+
+def _deleted(cluster: Cluster, account: str) -> bool:
+    try:
+        cluster.run("sacctmgr", "-i", "delete", "account", account)
+    except EngineProblem as problem:
+        if "active" not in str(problem):
+            raise
+        return False
+    return True
