@@ -238,7 +238,7 @@ def test_why_names_the_trouble_of_an_engine_that_does_not_take_or_tell(bench: Be
         assert bench.site.why(2)["words"] == "its engine gave no answer yet: the engine: no route."
         running, silent = bench.site.why(1)["reasons"]
         assert running["rule"] == "running" and "has not been able to tell for" in silent["words"]
-        assert silent["change"].startswith("see `shanyrak doctor`")
+        assert silent["change"] == "see `shanyrak doctor`, and the nodes they ran on"
 
 
 def test_trouble_with_one_verb_is_logged_once_though_others_answer(

@@ -27,9 +27,11 @@ STRANGERS = re.compile(
     r"Invalid authentication credential|Protocol authentication error|Authentication type mismatch|munge",
     re.IGNORECASE,
 )
+"""What is said of a caller whom a daemon cannot tell from a stranger."""
 HUNG_UP = re.compile(r"Zero Bytes were transmitted", re.IGNORECASE)
 """What is said of a slurmctld that died in the middle of a call, and of one that cannot read who calls: another munge key."""
 FIX = "see what `shanyrak slurm doctor` says of its version"
+"""What to do about a Slurm that lacks, or prints, what is not known here."""
 OLD = re.compile(r"unrecognized option|invalid option|format specification", re.IGNORECASE)
 """What a Slurm says that lacks what is needed here."""
 NOISE = re.compile(r"^(?:\w+: |\w+ (?=error: ))(?:(?:error|fatal): )*(?:Batch job submission failed: )?")

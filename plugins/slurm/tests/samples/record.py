@@ -11,8 +11,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from shanyrak_slurm import cli, past
 from shanyrak_slurm.bring import sacct
@@ -38,15 +39,8 @@ class Recorder(Slurm):
 
     said: dict[str, str]
 
-    def run(
-        self,
-        program: str,
-        *arguments: str,
-        stdin: str = "",
-        timeout: float = 0.0,
-        more: Mapping[str, str] | None = None,
-    ) -> str:
-        text = super().run(program, *arguments, stdin=stdin, timeout=timeout, more=more)
+    def run(self, program: str, *arguments: str, **how: Any) -> str:
+        text = super().run(program, *arguments, **how)
         self.said = {**getattr(self, "said", {}), program: text}
         return text
 
